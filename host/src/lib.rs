@@ -1,0 +1,2 @@
+//! The runtime of Chancery: configuration, store, server, agent, HTTP API, proxy and command line.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Certificate authority providers for Chancery.
+#![deny(unsafe_code)]

@@ -1,0 +1,2 @@
+//! What the scenarios share: processes, ports, deadlines and the real peers.
+#![forbid(unsafe_code)]
