@@ -73,7 +73,7 @@ impl<'de> Deserialize<'de> for Sealed {
         STANDARD
             .decode(text.as_bytes())
             .map(Self)
-            .map_err(|_| serde::de::Error::custom("a sealed value is not base64"))
+            .map_err(|error| serde::de::Error::custom(format_args!("a sealed value: {error}")))
     }
 }
 
