@@ -1,8 +1,15 @@
 //! The rules of Chancery as a pure, synchronous state machine.
 #![forbid(unsafe_code)]
 
+mod catalog;
 mod secret;
 mod time;
 
+pub use catalog::{
+    Catalog, CatalogChange, CatalogCommand, CatalogError, CatalogTopic, Check, CheckKind,
+    CheckStatus, Endpoint, Expose, ExposePath, MeshGatewayMode, NODE_ALIVE_CHECK, Node, NodeId,
+    NodeIdError, ProxyConfig, ServiceAddress, ServiceInstance, ServiceKind, Upstream, UpstreamKind,
+    UpstreamKindError, Weights,
+};
 pub use secret::{Sealed, Secret};
 pub use time::{Instant, Now, Timestamp};
