@@ -47,6 +47,8 @@ mod names;
 mod paged;
 mod precedence;
 mod sharded;
+#[cfg(test)]
+mod tests;
 
 pub use command::{IntentionChange, IntentionCommand, IntentionError};
 pub use decision::{Decision, DefaultPolicy, Reason};
