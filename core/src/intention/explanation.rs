@@ -144,21 +144,21 @@ impl fmt::Display for Explanation<'_> {
                 action,
             }) => write!(
                 f,
-                "\n  to turn it  add {} {} => {}",
+                "\n  to flip it  add {} {} => {}",
                 action.as_str(),
                 Shown(source),
                 Shown(destination)
             ),
             Some(Flip::DeleteWinner(winner)) => {
-                write!(f, "\n  to turn it  delete {}", Line(winner))
+                write!(f, "\n  to flip it  delete {}", Line(winner))
             }
             Some(Flip::FlipWinner(winner)) => write!(
                 f,
-                "\n  to turn it  set {} to {}",
+                "\n  to flip it  set {} to {}",
                 Line(winner),
                 winner.action().opposite().as_str()
             ),
-            None => f.write_str("\n  to turn it  no single intention can"),
+            None => f.write_str("\n  to flip it  no single intention can"),
         }
     }
 }

@@ -413,20 +413,20 @@ fn an_explanation_reads_well() {
         "web -> db: allowed\n  \
          decided by  allow web => db (precedence 9, 00000000-0000-0000-0000-000000000000)\n  \
          overrules   deny * => db (precedence 8, 00000000-0000-0000-0000-000000000002)\n  \
-         to turn it  delete allow web => db (precedence 9, 00000000-0000-0000-0000-000000000000)"
+         to flip it  delete allow web => db (precedence 9, 00000000-0000-0000-0000-000000000000)"
     );
     assert_eq!(
         explain("mon\x1bitor", "cache"),
         "\"mon\\u{1b}itor\" -> cache: allowed\n  \
          decided by  the default, no intention fits (allow, ACLs are disabled)\n  \
-         to turn it  add deny \"mon\\u{1b}itor\" => cache"
+         to flip it  add deny \"mon\\u{1b}itor\" => cache"
     );
     // `WEB` has no rule and can get none beside `web`.
     assert_eq!(
         explain("WEB", "db"),
         "WEB -> db: denied\n  \
          decided by  deny * => db (precedence 8, 00000000-0000-0000-0000-000000000002)\n  \
-         to turn it  delete deny * => db (precedence 8, 00000000-0000-0000-0000-000000000002)"
+         to flip it  delete deny * => db (precedence 8, 00000000-0000-0000-0000-000000000002)"
     );
 }
 
