@@ -3,6 +3,7 @@
 
 mod catalog;
 mod identity;
+mod intention;
 mod secret;
 mod time;
 
@@ -16,6 +17,12 @@ pub use identity::{
     AgentId, CaTier, Datacenter, DatacenterError, NameClass, NameError, Namespace, NamespaceError,
     NodeName, Printable, ServiceId, ServiceName, SigningId, SpiffeId, SpiffeIdError, TrustDomain,
     TrustDomainError, ca_common_name, common_name,
+};
+pub use intention::{
+    Action, By, Decision, DefaultPolicy, Explanation, Flip, HashSeed, Intention, IntentionChange,
+    IntentionCommand, IntentionDraft, IntentionError, IntentionErrors, IntentionId,
+    IntentionIdError, IntentionNamespace, IntentionSet, NameRef, PairKey, QualifiedName,
+    QualifiedNameError, Reason,
 };
 pub use secret::{Sealed, Secret};
 pub use time::{Instant, Now, Timestamp};
