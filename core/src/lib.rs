@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod catalog;
+mod certificate;
 mod identity;
 mod intention;
 mod secret;
@@ -12,6 +13,12 @@ pub use catalog::{
     CheckStatus, Endpoint, Expose, ExposePath, MeshGatewayMode, NODE_ALIVE_CHECK, Node, NodeId,
     NodeIdError, ProxyConfig, ServiceAddress, ServiceInstance, ServiceKind, Upstream, UpstreamKind,
     UpstreamKindError, Weights,
+};
+pub use certificate::{
+    Algorithms, CaPolicy, CertificateSummary, CheckedCsr, CheckedIntermediate, CheckedLeaf,
+    CheckedRoot, CsrPolicy, IntermediateExpectation, Issuer, KeyId, KeyKind, KeyPolicy, KeyUsages,
+    LeafExpectation, LeafPolicy, OtherNames, PeerRole, Purposes, Serial, SignatureCheck,
+    TrustBundle, VerifiedPeer, Violation, certificates_from_pem, certificates_to_pem,
 };
 pub use identity::{
     AgentId, CaTier, Datacenter, DatacenterError, NameClass, NameError, Namespace, NamespaceError,
