@@ -1,13 +1,20 @@
 //! The rules of Chancery as a pure, synchronous state machine.
 #![forbid(unsafe_code)]
 
+mod authority;
 mod catalog;
 mod certificate;
 mod identity;
 mod intention;
 mod secret;
+mod state;
 mod time;
 
+pub use authority::{
+    Authority, AuthorityChange, AuthorityCommand, AuthorityError, AuthorityRecord, CaConfiguration,
+    CaRoot, Der, Effect, Epoch, Lease, Lifetimes, NewRoot, OperationId, ProviderState, SigningView,
+    Stage,
+};
 pub use catalog::{
     Catalog, CatalogChange, CatalogCommand, CatalogError, CatalogTopic, Check, CheckKind,
     CheckStatus, Endpoint, Expose, ExposePath, MeshGatewayMode, NODE_ALIVE_CHECK, Node, NodeId,
@@ -32,4 +39,8 @@ pub use intention::{
     QualifiedNameError, Reason,
 };
 pub use secret::{Sealed, Secret};
+pub use state::{
+    Caller, Change, Changes, Command, Digest, ProposeError, RestoreError, Revision, Row, RowKind,
+    RowWrite, State, Topic, Touched, WrongRevision,
+};
 pub use time::{Instant, Now, Timestamp};

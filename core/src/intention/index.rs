@@ -246,6 +246,21 @@ impl IntentionSet {
         rows
     }
 
+    /// Whether any rule names `name` (in any case, or `*` for the wildcards) on this side.
+    #[must_use]
+    pub fn mentions(&self, by: By, name: &str) -> bool {
+        let any = |number: u32| {
+            self.names.at(number).is_some_and(|name| match by {
+                By::Destination => !name.as_destination.is_empty(),
+                By::Source => !name.as_source.is_empty(),
+            })
+        };
+        match name {
+            "*" => any(STAR) || any(ALL),
+            _ => any(self.names.find(name, &self.hashing).folded),
+        }
+    }
+
     /// Looks up a name of the namespace `default`, to ask about it more than once.
     #[must_use]
     pub fn resolve<'a>(&'a self, name: &'a str) -> NameRef<'a> {

@@ -1,0 +1,55 @@
+//! Where the authority stands.
+
+use serde::{Deserialize, Serialize};
+
+use crate::TrustDomain;
+
+use super::{Epoch, OperationId};
+
+/// The one row that says what the authority is doing.
+///
+/// Its existence means that a CA exists or is being made: from then on a root is never minted
+/// without an operator's command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AuthorityRecord {
+    /// The trust domain, `<cluster id>.consul`. Never changes.
+    pub trust_domain: TrustDomain,
+    /// What is being done.
+    pub stage: Stage,
+    /// Revision at which the record was first written.
+    pub create_index: u64,
+    /// Revision at which it last changed.
+    pub modify_index: u64,
+}
+
+/// A stage of the authority with the data that only this stage has.
+///
+/// The stages of a rotation join this list; whoever reads it must say what each of them means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Stage {
+    /// The first root has been ordered from the provider and is not there yet.
+    Bootstrapping {
+        /// The incarnation that the root will belong to.
+        epoch: Epoch,
+        /// The order, so that asking again gives the same root.
+        operation: OperationId,
+    },
+    /// One root is active and signs.
+    Serving {
+        /// The incarnation that signs.
+        epoch: Epoch,
+    },
+}
+
+impl Stage {
+    /// The incarnation that this stage is about.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        match self {
+            Self::Bootstrapping { epoch, .. } | Self::Serving { epoch } => *epoch,
+        }
+    }
+}

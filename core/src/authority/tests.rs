@@ -1,0 +1,219 @@
+use std::time::Duration;
+
+use serde_json::Map;
+
+use super::*;
+use crate::state::{Caller, Command, ProposeError, State};
+use crate::{HashSeed, Instant};
+
+const START: i64 = 1_795_500_000;
+
+fn at(seconds: i64) -> Now {
+    Now {
+        wall: Timestamp::from_unix(START + seconds),
+        mono: Instant::new(Duration::from_secs(seconds.unsigned_abs())),
+    }
+}
+
+fn submit(state: &mut State, command: AuthorityCommand, now: Now) -> Result<(), AuthorityError> {
+    match state.propose(Command::Authority(command), &Caller::unrestricted(), now) {
+        Ok(changes) if changes.is_empty() => Ok(()),
+        Ok(changes) => {
+            state.apply(&changes).unwrap();
+            Ok(())
+        }
+        Err(ProposeError::Authority(error)) => Err(error),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn operation(byte: u8) -> OperationId {
+    OperationId::from_random([byte; 16])
+}
+
+fn bootstrap() -> AuthorityCommand {
+    AuthorityCommand::Bootstrap {
+        cluster_id: [0x5a; 16],
+        configuration: CaConfiguration::new("consul", Map::new(), Lifetimes::default()),
+        operation: operation(1),
+    }
+}
+
+fn generated(epoch: Epoch, operation: OperationId) -> AuthorityCommand {
+    AuthorityCommand::RootGenerated {
+        epoch,
+        operation,
+        root: NewRoot {
+            id: "aa:bb".to_owned(),
+            name: "Consul CA Root Cert".to_owned(),
+            serial_number: 7,
+            signing_key_id: "cc:dd".to_owned(),
+            not_before: Timestamp::from_unix(START),
+            not_after: Timestamp::from_unix(START + 10 * 365 * 86_400),
+            certificate: Der::new(b"root"),
+            intermediates: Vec::new(),
+            private_key_type: "ec".to_owned(),
+            private_key_bits: 256,
+        },
+        state: Sealed::from_bytes(b"sealed".to_vec()),
+    }
+}
+
+fn serving() -> State {
+    let mut state = State::new(HashSeed([1, 2]));
+    submit(&mut state, bootstrap(), at(0)).unwrap();
+    submit(&mut state, generated(Epoch::FIRST, operation(1)), at(1)).unwrap();
+    state
+}
+
+#[test]
+fn founding_orders_exactly_one_root() {
+    let mut state = State::new(HashSeed([1, 2]));
+    assert_eq!(state.authority().next_effect(at(0)), None);
+    submit(&mut state, bootstrap(), at(0)).unwrap();
+    assert_eq!(
+        state.authority().trust_domain().map(TrustDomain::as_str),
+        Some("5a5a5a5a-5a5a-5a5a-5a5a-5a5a5a5a5a5a.consul")
+    );
+    let Some(Effect::GenerateRoot {
+        epoch,
+        operation: ordered,
+        state: None,
+        ..
+    }) = state.authority().next_effect(at(0))
+    else {
+        panic!("no root was ordered");
+    };
+    assert_eq!((epoch, ordered), (Epoch::FIRST, operation(1)));
+    assert!(state.authority().signing_view().is_none());
+}
+
+#[test]
+fn a_second_ca_is_never_minted_implicitly() {
+    let mut state = serving();
+    assert_eq!(
+        submit(&mut state, bootstrap(), at(2)),
+        Err(AuthorityError::AlreadyBootstrapped {
+            trust_domain: TrustDomain::for_cluster([0x5a; 16])
+        })
+    );
+}
+
+#[test]
+fn a_root_comes_with_its_key_and_its_lease_in_one_commit() {
+    let state = serving();
+    let authority = state.authority();
+    assert_eq!(authority.roots().count(), 1);
+    assert!(authority.provider_state(Epoch::FIRST).is_some());
+    let view = authority.signing_view().unwrap();
+    assert_eq!(view.issuer_key_id, "cc:dd");
+    assert_eq!(
+        view.lease_until,
+        Timestamp::from_unix(START + 1 + 2 * 72 * 3600)
+    );
+}
+
+#[test]
+fn results_of_another_epoch_or_operation_are_refused() {
+    let mut state = State::new(HashSeed([1, 2]));
+    assert_eq!(
+        submit(&mut state, generated(Epoch::FIRST, operation(1)), at(0)),
+        Err(AuthorityError::NotBootstrapped)
+    );
+    submit(&mut state, bootstrap(), at(0)).unwrap();
+    assert_eq!(
+        submit(
+            &mut state,
+            generated(Epoch::FIRST.next(), operation(1)),
+            at(0)
+        ),
+        Err(AuthorityError::Stale {
+            found: Epoch::FIRST.next(),
+            expected: Epoch::FIRST
+        })
+    );
+    assert_eq!(
+        submit(&mut state, generated(Epoch::FIRST, operation(2)), at(0)),
+        Err(AuthorityError::WrongOperation {
+            found: operation(2),
+            expected: Some(operation(1))
+        })
+    );
+    submit(&mut state, generated(Epoch::FIRST, operation(1)), at(0)).unwrap();
+    assert_eq!(
+        submit(&mut state, generated(Epoch::FIRST, operation(1)), at(0)),
+        Err(AuthorityError::WrongOperation {
+            found: operation(1),
+            expected: None
+        })
+    );
+}
+
+#[test]
+fn the_lease_is_extended_before_a_leaf_would_be_cut_short() {
+    let mut state = serving();
+    let life = 72 * 3600;
+    // Two lives were granted at second 1; the extension is due a life and a quarter before the end.
+    let due = 1 + 2 * life - life - life / 4;
+    assert_eq!(
+        state.authority().next_effect(at(due - 1)),
+        Some(Effect::WakeAt(Timestamp::from_unix(START + due)))
+    );
+    let Some(Effect::ExtendLease {
+        epoch,
+        issuer,
+        until,
+    }) = state.authority().next_effect(at(due))
+    else {
+        panic!("no extension was asked for");
+    };
+    let view = state.authority().signing_view().unwrap();
+    let (_, not_after) = view.leaf_validity(at(due).wall).unwrap();
+    assert_eq!(not_after, Timestamp::from_unix(START + due + life));
+    let extend = AuthorityCommand::ExtendLease {
+        epoch,
+        issuer,
+        until,
+    };
+    submit(&mut state, extend, at(due)).unwrap();
+    assert_eq!(state.authority().lease("cc:dd").unwrap().until, until);
+    assert!(matches!(
+        state.authority().next_effect(at(due)),
+        Some(Effect::WakeAt(_))
+    ));
+}
+
+#[test]
+fn a_lease_is_never_shortened_and_only_for_the_issuer_that_signs() {
+    let mut state = serving();
+    let before = state.authority().lease("cc:dd").unwrap().clone();
+    let extend = |issuer: &str, until| AuthorityCommand::ExtendLease {
+        epoch: Epoch::FIRST,
+        issuer: issuer.to_owned(),
+        until,
+    };
+    submit(&mut state, extend("cc:dd", before.until), at(5)).unwrap();
+    assert_eq!(state.authority().lease("cc:dd"), Some(&before));
+    assert_eq!(
+        submit(&mut state, extend("ee", before.until), at(5)),
+        Err(AuthorityError::WrongIssuer {
+            found: "ee".to_owned(),
+            expected: "cc:dd".to_owned()
+        })
+    );
+}
+
+#[test]
+fn a_leaf_outlives_neither_its_issuer_nor_the_lease() {
+    let state = serving();
+    let mut view = state.authority().signing_view().unwrap();
+    let now = at(100).wall;
+    view.lease_until = now.saturating_add(Duration::from_secs(50));
+    let (not_before, not_after) = view.leaf_validity(now).unwrap();
+    assert_eq!(not_before, at(40).wall);
+    assert_eq!(not_after, view.lease_until);
+    view.issuer_not_after = now.saturating_add(Duration::from_secs(1));
+    assert_eq!(view.leaf_validity(now).unwrap().1, view.issuer_not_after);
+    view.issuer_not_after = now;
+    assert_eq!(view.leaf_validity(now), None);
+}
