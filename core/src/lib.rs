@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod catalog;
+mod duration;
+mod local;
 mod secret;
 mod time;
 
@@ -10,6 +12,13 @@ pub use catalog::{
     CheckStatus, Endpoint, Expose, ExposePath, MeshGatewayMode, NODE_ALIVE_CHECK, Node, NodeId,
     NodeIdError, ProxyConfig, ServiceAddress, ServiceInstance, ServiceKind, Upstream, UpstreamKind,
     UpstreamKindError, Weights,
+};
+pub use duration::{GoDuration, GoDurationError};
+pub use local::{
+    CheckDefinition, CheckError, CheckRegistration, CheckResult, CheckedCheck, CheckedRegistration,
+    DefinitionErrors, HttpTarget, LocalAction, LocalError, LocalHealth, LocalService,
+    LocalSettings, LocalState, MetaError, MetaPairError, ProbeSpec, ProbeTarget, Registration,
+    RegistrationError, SyncKey, WeightsDefinition, WeightsError,
 };
 pub use secret::{Sealed, Secret};
 pub use time::{Instant, Now, Timestamp};
