@@ -9,8 +9,9 @@ use crate::Instant;
 use crate::catalog::CheckStatus;
 
 impl LocalState {
-    /// Brings up to date all checks that follow `service_id` (empty: the node, which all of them
-    /// follow), and those that follow their services in turn.
+    /// Brings up to date the alias checks of `service_id` itself (they may be new), all that
+    /// follow it (empty: the node, which all of them follow), and those that follow their
+    /// services in turn.
     ///
     /// This ends, even if aliases follow each other in a circle: a state depends only on the
     /// checks that are no aliases, and an output that alone changed is not followed further.
@@ -34,12 +35,10 @@ impl LocalState {
         if service_id.is_empty() {
             return self.aliases.values().flatten().cloned().collect();
         }
-        self.aliases
-            .get(service_id)
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect()
+        let own = self.by_service.get(service_id).into_iter().flatten();
+        let followers = self.aliases.get(service_id).into_iter().flatten();
+        // What is no alias has nothing to say in `aliased`.
+        own.chain(followers).cloned().collect()
     }
 
     /// What an alias check has to say, in the words of Consul's `CheckAlias`.

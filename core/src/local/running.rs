@@ -285,8 +285,8 @@ impl LocalState {
         if output.len() <= limit {
             return output.to_owned();
         }
-        let end = (0..=limit).rev().find(|end| output.is_char_boundary(*end));
-        let kept = output.get(..end.unwrap_or_default()).unwrap_or_default();
+        let end = output.floor_char_boundary(limit);
+        let kept = output.get(..end).unwrap_or_default();
         let (some, all) = (kept.len(), output.len());
         format!("{kept} ... (captured {some} of {all} bytes)")
     }
