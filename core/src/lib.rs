@@ -4,8 +4,10 @@
 mod authority;
 mod catalog;
 mod certificate;
+mod duration;
 mod identity;
 mod intention;
+mod local;
 mod secret;
 mod state;
 mod time;
@@ -27,6 +29,7 @@ pub use certificate::{
     LeafExpectation, LeafPolicy, OtherNames, PeerRole, Purposes, Serial, SignatureCheck,
     TrustBundle, VerifiedPeer, Violation, certificates_from_pem, certificates_to_pem,
 };
+pub use duration::{GoDuration, GoDurationError};
 pub use identity::{
     AgentId, CaTier, Datacenter, DatacenterError, NameClass, NameError, Namespace, NamespaceError,
     NodeName, Printable, ServiceId, ServiceName, SigningId, SpiffeId, SpiffeIdError, TrustDomain,
@@ -37,6 +40,12 @@ pub use intention::{
     IntentionCommand, IntentionDraft, IntentionError, IntentionErrors, IntentionId,
     IntentionIdError, IntentionNamespace, IntentionSet, NameRef, PairKey, QualifiedName,
     QualifiedNameError, Reason,
+};
+pub use local::{
+    CheckDefinition, CheckError, CheckRegistration, CheckResult, CheckedCheck, CheckedRegistration,
+    DefinitionErrors, HttpTarget, LocalAction, LocalError, LocalHealth, LocalService,
+    LocalSettings, LocalState, MetaError, MetaPairError, ProbeSpec, ProbeTarget, Registration,
+    RegistrationError, SyncKey, WeightsDefinition, WeightsError,
 };
 pub use secret::{Sealed, Secret};
 pub use state::{
