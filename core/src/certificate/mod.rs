@@ -42,3 +42,6 @@ pub use policy::{CaPolicy, CsrPolicy, KeyPolicy, LeafPolicy, OtherNames, Purpose
 pub use signature::{Algorithms, SignatureCheck};
 pub use summary::CertificateSummary;
 pub use violation::Violation;
+
+#[cfg(test)]
+mod testing;

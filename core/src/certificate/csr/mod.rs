@@ -176,3 +176,6 @@ const MALFORMED: Violation = Violation::Malformed {
     what: "certificate signing request",
     allowed: "one DER request (PKCS #10) and nothing after it",
 };
+
+#[cfg(test)]
+mod tests;
