@@ -1,0 +1,290 @@
+//! The leaf certificates of the services of this agent.
+//!
+//! One leaf per service, made on first demand, one flight at a time, renewed in the background
+//! while its service is registered or was asked for lately. Three rules hold whatever fails:
+//! whoever asks plainly never gets an expired leaf, nor one of a rotated-out issuer while a new
+//! one can be had; a blocked reader is woken by a new leaf and by nothing else; a leaf that is
+//! still valid is never replaced by none.
+
+mod entry;
+mod renewal;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chancery_core::{Secret, ServiceName, Timestamp};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use entry::Entry;
+
+/// How many leafs an agent keeps for services that are not registered with it. A stranger who
+/// asks for many names pushes out the leaf that was asked for longest ago.
+const LEAF_LIMIT: usize = 8_192;
+
+/// A leaf that nobody asked for in this time, and whose service is not registered, is forgotten.
+const IDLE: Duration = Duration::from_secs(72 * 3600);
+
+/// A service's certificate with its private key.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Leaf {
+    /// The service.
+    pub service: ServiceName,
+    /// Its SPIFFE ID.
+    pub uri: String,
+    /// The leaf and the certificates that lead to the root, PEM.
+    pub certificates_pem: String,
+    /// The private key, PEM (SEC1).
+    pub private_key_pem: Secret,
+    /// Colon-separated lower-case hex.
+    pub serial: String,
+    /// Start of validity.
+    pub valid_after: Timestamp,
+    /// End of validity.
+    pub valid_before: Timestamp,
+    /// Key identifier of its issuer, colon-separated hex.
+    pub issuer_key_id: String,
+    /// Grows with every leaf of the service: the index that blocked readers wait on.
+    pub index: u64,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+}
+
+/// Where leafs come from.
+#[async_trait]
+pub trait LeafSource: Send + Sync {
+    /// Makes a key and has it certified for `service`. `after` is the index of the leaf before,
+    /// or 0; the new one's is greater.
+    async fn issue(&self, service: &ServiceName, after: u64) -> Result<Leaf, LeafError>;
+
+    /// Key identifier of who signs now. A leaf of another issuer is due for renewal.
+    fn issuer_key_id(&self) -> Option<String>;
+
+    /// Whether the service is registered with this agent.
+    fn is_registered(&self, service: &str) -> bool;
+}
+
+/// Why there is no leaf.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeafError {
+    /// There is no certificate authority yet.
+    #[error("cluster has no CA bootstrapped yet")]
+    NoAuthority,
+    /// Too many certificates were asked for. The text is Consul's.
+    #[error("Rate limit reached, try again later")]
+    RateLimited,
+    /// The authority or its provider refused or failed.
+    #[error("error issuing cert: {0}")]
+    Failed(String),
+}
+
+/// What a reader gets.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Served {
+    /// The leaf.
+    pub leaf: Arc<Leaf>,
+    /// Whether it was there already.
+    pub hit: bool,
+}
+
+/// The agent's leafs. Clones are the same.
+#[derive(Clone)]
+pub struct Leafs {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    source: Arc<dyn LeafSource>,
+    clock: Clock,
+    entries: Mutex<HashMap<ServiceName, Arc<Entry>>>,
+    /// Rung when the earliest renewal may have changed.
+    rescheduled: Notify,
+}
+
+impl Leafs {
+    /// No leafs yet. [`Leafs::renew`] must run beside it.
+    #[must_use]
+    pub fn new(source: Arc<dyn LeafSource>, clock: Clock) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                source,
+                clock,
+                entries: Mutex::default(),
+                rescheduled: Notify::new(),
+            }),
+        }
+    }
+
+    /// The leaf of `service` as it is: a usable one at once, else a new one.
+    ///
+    /// # Errors
+    ///
+    /// Only when there is no valid leaf and none can be had.
+    pub async fn current(&self, service: &ServiceName) -> Result<Served, LeafError> {
+        let entry = self.entry(service);
+        entry.asked(self.inner.clock);
+        if let Some(leaf) = entry.leaf().filter(|leaf| self.is_current(leaf)) {
+            return Ok(Served { leaf, hit: true });
+        }
+        let result = self.refresh(&entry).await;
+        if result.is_err() {
+            self.forget_if_empty(&entry);
+        }
+        result.map(|leaf| Served { leaf, hit: false })
+    }
+
+    /// The next leaf of `service` after the one with `index`, waiting for it until `deadline`
+    /// (or as long as it takes); at the deadline the one there is.
+    ///
+    /// An `index` that no leaf of this agent has, as after a restart, does not wait: what the
+    /// reader holds is not what the agent serves.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Leafs::current`].
+    pub async fn next(
+        &self,
+        service: &ServiceName,
+        index: u64,
+        deadline: Option<Instant>,
+    ) -> Result<Served, LeafError> {
+        let first = self.current(service).await?;
+        if first.leaf.index != index {
+            return Ok(first);
+        }
+        let entry = self.entry(service);
+        let mut updates = entry.subscribe();
+        let changed = async {
+            loop {
+                let leaf = updates.borrow_and_update().clone();
+                if let Some(leaf) = leaf.filter(|leaf| leaf.index != index) {
+                    return leaf;
+                }
+                if updates.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let waited = match deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline, changed).await.ok(),
+            None => Some(changed.await),
+        };
+        entry.asked(self.inner.clock);
+        Ok(waited.map_or(
+            Served {
+                leaf: first.leaf,
+                hit: false,
+            },
+            |leaf| Served { leaf, hit: true },
+        ))
+    }
+
+    /// How many leafs there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn entry(&self, service: &ServiceName) -> Arc<Entry> {
+        let mut entries = self.lock();
+        if let Some(entry) = entries.get(service) {
+            return Arc::clone(entry);
+        }
+        if entries.len() >= LEAF_LIMIT {
+            self.evict(&mut entries);
+        }
+        let entry = Arc::new(Entry::new(service.clone(), self.inner.clock));
+        entries.insert(service.clone(), Arc::clone(&entry));
+        entry
+    }
+
+    /// Makes room: drops the entry that was asked for longest ago, registered ones last.
+    fn evict(&self, entries: &mut HashMap<ServiceName, Arc<Entry>>) {
+        let oldest = entries
+            .iter()
+            .min_by_key(|(name, entry)| {
+                let registered = self.inner.source.is_registered(name.as_str());
+                (registered, entry.last_asked())
+            })
+            .map(|(name, _)| name.clone());
+        if let Some(name) = oldest {
+            entries.remove(&name);
+        }
+    }
+
+    fn forget_if_empty(&self, entry: &Arc<Entry>) {
+        let mut entries = self.lock();
+        let is_this = entries
+            .get(entry.service())
+            .is_some_and(|known| Arc::ptr_eq(known, entry));
+        if is_this && entry.leaf().is_none() {
+            entries.remove(entry.service());
+        }
+    }
+
+    /// One flight per service: whoever comes second gets what the first one fetched. When the
+    /// fetch fails and the old leaf is still valid, that one is served.
+    async fn refresh(&self, entry: &Entry) -> Result<Arc<Leaf>, LeafError> {
+        let _flight = entry.flight().await;
+        let old = entry.leaf();
+        if let Some(leaf) = old.as_ref().filter(|leaf| self.is_current(leaf)) {
+            return Ok(Arc::clone(leaf));
+        }
+        match self.fetch(entry).await {
+            Ok(leaf) => Ok(leaf),
+            Err(error) => old.filter(|leaf| self.is_valid(leaf)).ok_or(error),
+        }
+    }
+
+    async fn fetch(&self, entry: &Entry) -> Result<Arc<Leaf>, LeafError> {
+        let leaf = self
+            .inner
+            .source
+            .issue(entry.service(), entry.index())
+            .await;
+        let now = self.inner.clock.now();
+        match leaf {
+            Ok(leaf) => {
+                let leaf = Arc::new(leaf);
+                entry.renewed(Arc::clone(&leaf), now);
+                self.inner.rescheduled.notify_one();
+                Ok(leaf)
+            }
+            Err(error) => {
+                entry.failed(now);
+                self.inner.rescheduled.notify_one();
+                Err(error)
+            }
+        }
+    }
+
+    fn is_valid(&self, leaf: &Leaf) -> bool {
+        self.inner.clock.now().wall < leaf.valid_before
+    }
+
+    fn is_current(&self, leaf: &Leaf) -> bool {
+        let issuer = self.inner.source.issuer_key_id();
+        self.is_valid(leaf) && issuer.is_none_or(|issuer| issuer == leaf.issuer_key_id)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ServiceName, Arc<Entry>>> {
+        self.inner
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

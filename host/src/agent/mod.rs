@@ -1,0 +1,3 @@
+//! The local agent.
+
+pub mod leafs;
