@@ -1,3 +1,5 @@
 //! The local agent.
 
+pub mod authorize;
 pub mod leafs;
+pub mod local;

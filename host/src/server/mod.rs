@@ -103,16 +103,26 @@ impl Server {
     ///
     /// See [`SubmitError`].
     pub async fn submit(&self, command: Command, caller: Caller) -> Result<Revision, SubmitError> {
+        self.enqueue(command, caller).await?.settled().await
+    }
+
+    /// Puts `command` into the writer's queue, which keeps the order, and does not wait for what
+    /// comes of it.
+    ///
+    /// # Errors
+    ///
+    /// Only when the writer has stopped.
+    pub async fn enqueue(&self, command: Command, caller: Caller) -> Result<Pending, SubmitError> {
         let (reply, answer) = oneshot::channel();
         let request = Request {
             command,
             caller,
             reply,
         };
-        if self.requests.send(request).await.is_err() {
-            return Err(SubmitError::ShuttingDown);
+        match self.requests.send(request).await {
+            Ok(()) => Ok(Pending(answer)),
+            Err(_closed) => Err(SubmitError::ShuttingDown),
         }
-        answer.await.unwrap_or(Err(SubmitError::ShuttingDown))
     }
 
     /// The latest durable state.
@@ -149,6 +159,20 @@ impl Server {
                 return self.view();
             }
         }
+    }
+}
+
+/// A command that waits for the writer.
+pub struct Pending(oneshot::Receiver<Result<Revision, SubmitError>>);
+
+impl Pending {
+    /// What came of it, as [`Server::submit`] answers.
+    ///
+    /// # Errors
+    ///
+    /// See [`SubmitError`].
+    pub async fn settled(self) -> Result<Revision, SubmitError> {
+        self.0.await.unwrap_or(Err(SubmitError::ShuttingDown))
     }
 }
 

@@ -1,0 +1,233 @@
+//! The services and checks that this agent looks after.
+//!
+//! The rules are core's [`LocalState`]; here are its lock, its clock, its probes, and the order
+//! in which what it says reaches the catalog.
+
+mod probe;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chancery_core::{
+    Caller, CatalogCommand, CheckStatus, CheckedRegistration, Command, LocalAction, LocalError,
+    LocalState, ProbeSpec, RegistrationError, SyncKey,
+};
+use tokio::sync::{Notify, Semaphore, watch};
+
+use crate::server::{Pending, Server, SubmitError};
+use probe::Prober;
+
+/// How often the catalog is compared with what the agent knows (Consul's anti-entropy, for a
+/// small cluster).
+const RECONCILE: Duration = Duration::from_secs(60);
+
+/// Probes under way at once.
+const PROBES: usize = 256;
+
+/// The agent's own services. Clones are the same.
+#[derive(Clone)]
+pub struct LocalAgent {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: Mutex<LocalState>,
+    server: Server,
+    prober: Prober,
+    probes: Arc<Semaphore>,
+    /// Held from asking the state what to say until it stands in the writer's queue, so that
+    /// what was said later also arrives later.
+    saying: tokio::sync::Mutex<()>,
+    /// Rung when something is due earlier than the run loop thinks.
+    due: Notify,
+    changes: watch::Sender<u64>,
+}
+
+impl LocalAgent {
+    /// Looks after `state`. [`LocalAgent::run`] must run beside it.
+    #[must_use]
+    pub fn new(state: LocalState, server: Server) -> Self {
+        let changes = watch::Sender::new(state.changes());
+        Self {
+            inner: Arc::new(Inner {
+                state: Mutex::new(state),
+                server,
+                prober: Prober::new(),
+                probes: Arc::new(Semaphore::new(PROBES)),
+                saying: tokio::sync::Mutex::default(),
+                due: Notify::new(),
+                changes,
+            }),
+        }
+    }
+
+    /// Looks after a service from now on. When this returns, the catalog has it, unless the
+    /// catalog cannot be written: then it is told again later.
+    ///
+    /// # Errors
+    ///
+    /// As core's [`LocalState::register`]; nothing is changed.
+    pub async fn register(
+        &self,
+        registration: CheckedRegistration,
+        replace_checks: bool,
+    ) -> Result<(), RegistrationError> {
+        let now = self.inner.server.clock().now();
+        self.lock().register(registration, replace_checks, now)?;
+        self.settle_and_reschedule().await;
+        Ok(())
+    }
+
+    /// Forgets a service and its sidecar; one that is unknown is no error.
+    ///
+    /// # Errors
+    ///
+    /// As core's [`LocalState::deregister_service`].
+    pub async fn deregister(&self, id: &str) -> Result<(), LocalError> {
+        let now = self.inner.server.clock().now();
+        self.lock().deregister_service(id, now)?;
+        self.settle_and_reschedule().await;
+        Ok(())
+    }
+
+    /// Takes a word about a TTL check.
+    ///
+    /// # Errors
+    ///
+    /// As core's [`LocalState::update_ttl`].
+    pub async fn update_ttl(
+        &self,
+        check_id: &str,
+        status: CheckStatus,
+        output: &str,
+    ) -> Result<(), LocalError> {
+        let now = self.inner.server.clock().now();
+        self.lock().update_ttl(check_id, status, output, now)?;
+        self.settle_and_reschedule().await;
+        Ok(())
+    }
+
+    /// Looks at the state. The closure must not take long: everybody waits for it.
+    pub fn read<T>(&self, look: impl FnOnce(&LocalState) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Follows [`LocalState::changes`].
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes.subscribe()
+    }
+
+    /// Whether a service of this name is registered here.
+    #[must_use]
+    pub fn has_service(&self, name: &str) -> bool {
+        self.lock()
+            .services()
+            .any(|service| service.instance.name == name)
+    }
+
+    /// Runs checks and keeps the catalog informed, until dropped.
+    pub async fn run(self) {
+        let mut reconcile = tokio::time::interval(RECONCILE);
+        loop {
+            self.settle().await;
+            let clock = self.inner.server.clock();
+            let next = self.lock().next_deadline();
+            let alarm = async {
+                match next {
+                    Some(instant) => tokio::time::sleep_until(clock.deadline(instant)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = alarm => {}
+                () = self.inner.due.notified() => {}
+                _ = reconcile.tick() => {
+                    let view = self.inner.server.view();
+                    self.lock().reconcile(view.state().catalog());
+                }
+            }
+        }
+    }
+
+    /// For a change from outside: afterwards the run loop looks anew at when it is due.
+    async fn settle_and_reschedule(&self) {
+        self.settle().await;
+        self.inner.due.notify_one();
+    }
+
+    /// Does what is due and waits until the catalog has heard what there is to say.
+    async fn settle(&self) {
+        let mut pending = Vec::new();
+        {
+            let _order = self.inner.saying.lock().await;
+            while let Some(action) = self.next_action() {
+                match action {
+                    LocalAction::Probe(probe) => self.start_probe(probe),
+                    LocalAction::Sync { key, command } => {
+                        let queued = self.say(command).await;
+                        pending.push((key, queued));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.inner.changes.send_if_modified(|seen| {
+            let now = self.lock().changes();
+            std::mem::replace(seen, now) != now
+        });
+        for (key, queued) in pending {
+            let settled = match queued {
+                Ok(pending) => pending.settled().await.map(drop),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = settled {
+                self.not_stored(key, &error);
+            }
+        }
+    }
+
+    async fn say(
+        &self,
+        command: CatalogCommand,
+    ) -> Result<Pending, SubmitError> {
+        let command = Command::Catalog(command);
+        self.inner
+            .server
+            .enqueue(command, Caller::unrestricted())
+            .await
+    }
+
+    fn next_action(&self) -> Option<LocalAction> {
+        let now = self.inner.server.clock().now();
+        self.lock().poll(now)
+    }
+
+    fn not_stored(&self, key: SyncKey, error: &SubmitError) {
+        tracing::warn!(about = ?key, %error, "the catalog was not updated, it is told again later");
+        let now = self.inner.server.clock().now();
+        self.lock().not_stored(key, now);
+    }
+
+    fn start_probe(&self, probe: ProbeSpec) {
+        let agent = self.clone();
+        tokio::spawn(async move {
+            let Ok(_permit) = agent.inner.probes.acquire().await else {
+                return;
+            };
+            let result = agent.inner.prober.run(&probe).await;
+            let now = agent.inner.server.clock().now();
+            agent.lock().probed(&probe, &result, now);
+            agent.inner.due.notify_one();
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LocalState> {
+        self.inner
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
