@@ -386,7 +386,7 @@ fn with_ids(mut plans: Vec<CheckPlan>, service: &ServiceInstance) -> Vec<CheckPl
     plans
 }
 
-fn take_from(index: &mut BTreeMap<String, BTreeSet<String>>, key: &str, check_id: &str) {
+pub(super) fn take_from(index: &mut BTreeMap<String, BTreeSet<String>>, key: &str, check_id: &str) {
     if let Some(ids) = index.get_mut(key) {
         ids.remove(check_id);
         if ids.is_empty() {
