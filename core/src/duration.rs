@@ -234,7 +234,24 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_printed_reads_as_the_same(nanos in -i64::MAX..=i64::MAX, shift in 0..63) {
+            let span = GoDuration::from_nanos(nanos >> shift);
+            prop_assert_eq!(GoDuration::parse(&span.to_string()), Ok(span));
+        }
+
+        #[test]
+        fn nothing_that_is_read_panics(text in "[-+]?[0-9.]{0,25}[nuµmshx]{0,3}[0-9.a-z]{0,6}") {
+            if let Ok(span) = GoDuration::parse(&text) {
+                prop_assert_eq!(GoDuration::parse(&span.to_string()), Ok(span));
+            }
+        }
+    }
 
     #[test]
     fn reads_and_prints_what_go_does() {

@@ -14,7 +14,10 @@ use crate::catalog::{ProxyConfig, ServiceAddress, ServiceKind};
 /// by the host.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "built by hosts over its default: a new field has one"
+)]
 pub struct Registration {
     /// What it is in the mesh.
     pub kind: ServiceKind,
@@ -64,7 +67,10 @@ pub struct WeightsDefinition {
 /// A health check as it was said. Which kind it is follows from which fields are set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "built by hosts over its default: a new field has one"
+)]
 pub struct CheckDefinition {
     /// Which check; made from the service's id (or the check's name) if empty.
     pub check_id: String,
@@ -123,7 +129,10 @@ impl CheckDefinition {
 /// A check that is registered by itself (Consul's `/v1/agent/check/register`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "built by hosts over its default: a new field has one"
+)]
 pub struct CheckRegistration {
     /// The check. Its id is its name if empty.
     pub definition: CheckDefinition,

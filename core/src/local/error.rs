@@ -7,8 +7,8 @@ use crate::catalog::CheckStatus;
 
 /// Why a registration is refused. Displays the whole body of Consul's answer.
 ///
-/// Consul answers 400 to all of them but to those about a sidecar and about rooms that are full,
-/// to which it answers 500: see [`is_request_error`](Self::is_request_error).
+/// Consul answers 400 to most of them, and 500 to those about a sidecar or a missing instance:
+/// see [`is_request_error`](Self::is_request_error).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistrationError {

@@ -20,6 +20,7 @@ mod result;
 mod rules;
 mod running;
 mod settings;
+mod sidecar;
 mod state;
 #[cfg(test)]
 mod tests;

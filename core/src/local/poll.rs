@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::check_plan::ProbeTarget;
 use super::state::LocalState;
 use super::timers::Alarm;
-use crate::catalog::{CatalogCommand, Check, CheckStatus, NODE_ALIVE_CHECK};
+use crate::catalog::{CatalogCommand, Check, CheckStatus, NODE_ALIVE_CHECK, ServiceInstance};
 use crate::{Instant, Now};
 
 /// What the host has to do.
@@ -124,9 +124,10 @@ impl LocalState {
                 }
             }
             SyncKey::Check(check_id) => match self.say_check(check_id, now) {
+                // With its service (as Consul does it), in case the catalog lacks that still.
                 Some(check) => CatalogCommand::Register {
                     node,
-                    service: None,
+                    service: self.instance_of(&check),
                     checks: vec![check],
                 },
                 None => CatalogCommand::DeregisterCheck {
@@ -137,10 +138,15 @@ impl LocalState {
         }
     }
 
+    fn instance_of(&self, check: &Check) -> Option<Box<ServiceInstance>> {
+        let service = self.services.get(&check.service_id)?;
+        Some(Box::new(service.instance.clone()))
+    }
+
     /// The row of a check, which counts as said from now on.
     fn say_check(&mut self, check_id: &str, now: Instant) -> Option<Check> {
         let check = self.checks.get_mut(check_id)?;
-        check.said = Some(now);
+        check.memory.said = Some(now);
         let key = SyncKey::Check(check_id.to_owned());
         self.unsaid.remove(&key);
         self.timers.clear(&Alarm::Offer(key));

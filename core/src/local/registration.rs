@@ -2,12 +2,12 @@
 //! and the sidecar.
 
 use super::check_plan::CheckPlan;
-use super::definition::{CheckDefinition, CheckRegistration, Registration};
+use super::definition::{CheckRegistration, Registration};
 use super::error::{CheckError, RegistrationError};
 use super::rules;
 use super::settings::LocalSettings;
-use crate::GoDuration;
-use crate::catalog::{ProxyConfig, ServiceInstance, ServiceKind};
+use super::sidecar::{Sidecar, sidecar_id};
+use crate::catalog::{ServiceInstance, ServiceKind};
 
 /// A service to register that has been checked, with its sidecar.
 ///
@@ -18,15 +18,6 @@ pub struct CheckedRegistration {
     pub(super) service: ServiceInstance,
     pub(super) plans: Vec<CheckPlan>,
     pub(super) sidecar: Option<Box<Sidecar>>,
-}
-
-/// A proxy that is registered beside its service and goes with it.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Sidecar {
-    /// Its port is 0 if it has to be given one.
-    pub(super) service: ServiceInstance,
-    /// None: the two that every sidecar has, once its port is known.
-    pub(super) plans: Vec<CheckPlan>,
 }
 
 /// A check to register by itself that has been checked.
@@ -126,30 +117,6 @@ impl Registration {
         Ok(Sidecar { service, plans })
     }
 
-    fn fill_from_parent(&mut self, parent: &ServiceInstance) {
-        if self.name.is_empty() {
-            self.name = format!("{}-sidecar-proxy", parent.name);
-        }
-        if self.tags.is_empty() {
-            self.tags.clone_from(&parent.tags);
-        }
-        if self.meta.is_empty() {
-            self.meta.clone_from(&parent.meta);
-        }
-        self.kind = ServiceKind::ConnectProxy;
-        let proxy = self.proxy.get_or_insert_with(ProxyConfig::default);
-        if proxy.destination_service_name.is_empty() {
-            proxy.destination_service_name.clone_from(&parent.name);
-        }
-        if proxy.destination_service_id.is_empty() {
-            proxy.destination_service_id.clone_from(&parent.id);
-        }
-        if proxy.local_service_address.is_empty() && proxy.local_service_port == 0 {
-            "127.0.0.1".clone_into(&mut proxy.local_service_address);
-            proxy.local_service_port = parent.port;
-        }
-    }
-
     fn plans(&self, node: &str) -> Result<Vec<CheckPlan>, PlanError> {
         let first = self.check.iter().filter(|check| !check.is_empty());
         let said = first.chain(&self.checks).collect::<Vec<_>>();
@@ -223,33 +190,6 @@ impl CheckRegistration {
             service_id: self.service_id,
         })
     }
-}
-
-/// The id of the sidecar of the instance `id`.
-pub(super) fn sidecar_id(id: &str) -> String {
-    format!("{id}-sidecar-proxy")
-}
-
-/// The checks of a sidecar that says nothing about checks.
-pub(super) fn default_sidecar_checks(sidecar: &ServiceInstance, parent: &str) -> Vec<CheckPlan> {
-    let Some(proxy) = &sidecar.proxy else {
-        return Vec::new();
-    };
-    let listening = CheckDefinition {
-        name: "Connect Sidecar Listening".to_owned(),
-        tcp: rules::host_and_port(&proxy.local_service_address, sidecar.port),
-        interval: GoDuration::from_nanos(10_000_000_000),
-        ..CheckDefinition::default()
-    };
-    let aliasing = CheckDefinition {
-        name: format!("Connect Sidecar Aliasing {parent}"),
-        alias_service: parent.to_owned(),
-        ..CheckDefinition::default()
-    };
-    [listening, aliasing]
-        .iter()
-        .filter_map(|check| check.plan(&sidecar.node).ok())
-        .collect()
 }
 
 enum PlanError {

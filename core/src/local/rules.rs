@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::definition::{Registration, WeightsDefinition};
+use super::definition::{CheckDefinition, Registration, WeightsDefinition};
 use super::error::{DefinitionErrors, MetaError, MetaPairError, RegistrationError, WeightsError};
 use super::settings::LocalSettings;
 use crate::catalog::{Expose, ProxyConfig, ServiceKind, Upstream, Weights};
@@ -91,11 +91,16 @@ pub(super) fn limits(
     settings: &LocalSettings,
 ) -> Result<(), RegistrationError> {
     let proxy = said.proxy.as_ref();
+    let upstreams = proxy.map_or(&[][..], |proxy| &proxy.upstreams);
+    let destination = proxy.map(|it| [&it.destination_service_name, &it.destination_service_id]);
     let names = [&said.id, &said.name, &said.address]
         .into_iter()
-        .chain(&said.tags);
+        .chain(&said.tags)
+        .chain(destination.into_iter().flatten())
+        .chain(upstreams.iter().map(|upstream| &upstream.destination_name))
+        .chain(all_checks(said).flat_map(|check| [&check.check_id, &check.name]));
     let longest = names.map(String::len).max().unwrap_or_default();
-    let checks = said.checks.len() + usize::from(said.check.is_some());
+    let checks = all_checks(said).count();
     let paths = proxy.map_or(0, |proxy| proxy.expose.paths.len());
     for (what, found, allowed) in [
         (
@@ -112,7 +117,7 @@ pub(super) fn limits(
         ),
         (
             "upstreams of a proxy",
-            proxy.map_or(0, |proxy| proxy.upstreams.len()),
+            upstreams.len(),
             settings.max_entries,
         ),
         ("exposed paths of a proxy", paths, settings.max_entries),
@@ -126,6 +131,10 @@ pub(super) fn limits(
         }
     }
     Ok(())
+}
+
+fn all_checks(said: &Registration) -> impl Iterator<Item = &CheckDefinition> {
+    said.check.iter().chain(&said.checks)
 }
 
 /// The rules about proxies, gateways and sidecars.

@@ -6,7 +6,7 @@ use super::check_plan::{CheckPlan, Means, Probing};
 use super::error::LocalError;
 use super::poll::{ProbeSpec, SyncKey};
 use super::result::CheckResult;
-use super::state::LocalState;
+use super::state::{LocalState, take_from};
 use super::timers::Alarm;
 use crate::catalog::{Check, CheckStatus};
 use crate::{Instant, Now};
@@ -16,12 +16,19 @@ use crate::{Instant, Now};
 pub(super) struct RunningCheck {
     pub(super) plan: CheckPlan,
     pub(super) row: Check,
+    pub(super) memory: Memory,
+}
+
+/// What a check remembers for as long as its means stay the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memory {
     /// Tells results of this definition from those of an older one.
-    pub(super) epoch: u64,
+    epoch: u64,
     /// When the catalog was last told about it.
     pub(super) said: Option<Instant>,
-    /// How many probes in a row succeeded, or failed.
+    /// How many probes in a row succeeded.
     successes: u32,
+    /// How many probes in a row failed.
     failures: u32,
     /// What the service itself said last.
     last_word: String,
@@ -49,7 +56,7 @@ impl LocalState {
         };
         let output = self.captured(check_id, output);
         if let Some(check) = self.checks.get_mut(check_id) {
-            check.last_word.clone_from(&output);
+            check.memory.last_word.clone_from(&output);
         }
         self.look_at(check_id, now.mono.saturating_add(ttl));
         self.found(check_id, status, output, now.mono);
@@ -59,7 +66,7 @@ impl LocalState {
     /// Takes what a probe found. A result for a definition that has changed since is ignored.
     pub fn probed(&mut self, probe: &ProbeSpec, result: &CheckResult, now: Now) {
         let known = self.checks.get_mut(&probe.check_id);
-        let Some(check) = known.filter(|check| check.epoch == probe.epoch) else {
+        let Some(check) = known.filter(|check| check.memory.epoch == probe.epoch) else {
             return;
         };
         let Means::Probe(probing) = &check.plan.means else {
@@ -67,13 +74,13 @@ impl LocalState {
         };
         let (next, needed) = (probing.interval, (probing.successes, probing.failures));
         let counts = if result.status == CheckStatus::Critical {
-            check.successes = 0;
-            check.failures = check.failures.saturating_add(1);
-            check.failures >= needed.1
+            check.memory.successes = 0;
+            check.memory.failures = check.memory.failures.saturating_add(1);
+            check.memory.failures >= needed.1
         } else {
-            check.failures = 0;
-            check.successes = check.successes.saturating_add(1);
-            check.successes >= needed.0
+            check.memory.failures = 0;
+            check.memory.successes = check.memory.successes.saturating_add(1);
+            check.memory.successes >= needed.0
         };
         self.look_at(&probe.check_id, now.mono.saturating_add(next));
         if counts {
@@ -86,61 +93,72 @@ impl LocalState {
     /// the same probe: registering again and again does not keep it from running.
     pub(super) fn put_check(&mut self, plan: CheckPlan, service_id: &str, now: Instant) {
         let id = plan.check_id.clone();
-        let old = self.checks.remove(&id);
         let status = plan.status.unwrap_or(CheckStatus::Critical);
         let mut row = Check::new(
-            self.node.name.clone(),
-            id.clone(),
-            plan.name.clone(),
+            self.node.name.as_str(),
+            id.as_str(),
+            plan.name.as_str(),
             status,
         );
         row.notes.clone_from(&plan.notes);
         service_id.clone_into(&mut row.service_id);
         row.kind = plan.means.kind();
-        let unchanged = old.as_ref().is_some_and(|old| old.plan.means == plan.means);
-        if let Some(old) = &old {
+        let old = self.checks.remove(&id);
+        let mut memory = None;
+        let mut left = None;
+        if let Some(old) = old {
+            self.forget_places(&old);
+            if old.plan.deregister_after != plan.deregister_after {
+                self.timers.clear(&Alarm::Remove {
+                    check_id: id.clone(),
+                });
+            }
             row.status = old.row.status;
-            row.output.clone_from(&old.row.output);
-            self.forget_places(old);
+            row.output = old.row.output;
+            memory = Some(old.memory).filter(|_| old.plan.means == plan.means);
+            left = Some(old.row.service_id).filter(|left| left != service_id);
         }
+        self.schedule_first(&plan, memory.is_some(), now);
+        let memory = memory.unwrap_or_else(|| self.new_memory());
         self.by_service
             .entry(service_id.to_owned())
             .or_default()
             .insert(id.clone());
-        let first = match &plan.means {
-            Means::Alias { service_id } => {
-                self.aliases
-                    .entry(service_id.clone())
-                    .or_default()
-                    .insert(id.clone());
-                None
-            }
-            Means::Probe(_) if unchanged => None,
-            Means::Probe(probing) => Some(now.saturating_add(self.first_delay(&id, probing))),
-            Means::Ttl(ttl) => Some(now.saturating_add(*ttl)),
-        };
-        if !unchanged {
-            self.timers.clear(&Alarm::Look {
-                check_id: id.clone(),
-            });
-            self.epoch += 1;
+        if let Means::Alias { service_id } = &plan.means {
+            self.aliases
+                .entry(service_id.clone())
+                .or_default()
+                .insert(id.clone());
         }
-        let kept = old.filter(|_| unchanged);
-        let check = RunningCheck {
-            epoch: kept.as_ref().map_or(self.epoch, |old| old.epoch),
-            successes: kept.as_ref().map_or(0, |old| old.successes),
-            failures: kept.as_ref().map_or(0, |old| old.failures),
-            said: kept.as_ref().and_then(|old| old.said),
-            last_word: kept.map_or_else(String::new, |old| old.last_word),
-            plan,
-            row,
-        };
-        self.checks.insert(id.clone(), check);
-        if let Some(at) = first {
-            self.look_at(&id, at);
-        }
+        self.checks
+            .insert(id.clone(), RunningCheck { plan, row, memory });
         self.watch_over(&id, now);
         self.changed();
+        if let Some(left) = left {
+            self.follow(&left, now);
+        }
+    }
+
+    fn new_memory(&mut self) -> Memory {
+        self.epoch += 1;
+        Memory {
+            epoch: self.epoch,
+            ..Memory::default()
+        }
+    }
+
+    fn schedule_first(&mut self, plan: &CheckPlan, is_known: bool, now: Instant) {
+        let id = &plan.check_id;
+        match &plan.means {
+            Means::Alias { .. } => self.timers.clear(&Alarm::Look {
+                check_id: id.clone(),
+            }),
+            Means::Probe(_) if is_known => {}
+            Means::Probe(probing) => {
+                self.look_at(id, now.saturating_add(self.first_delay(id, probing)));
+            }
+            Means::Ttl(ttl) => self.look_at(id, now.saturating_add(*ttl)),
+        }
     }
 
     /// A TTL is over, or a probe is due: returns the probe to run.
@@ -150,12 +168,12 @@ impl LocalState {
             Means::Alias { .. } => return None,
             Means::Probe(probing) => probing,
             Means::Ttl(_) => {
-                let output = if check.last_word.is_empty() {
+                let output = if check.memory.last_word.is_empty() {
                     "TTL expired".to_owned()
                 } else {
                     format!(
                         "TTL expired (last output before timeout follows): {}",
-                        check.last_word
+                        check.memory.last_word
                     )
                 };
                 self.found(check_id, CheckStatus::Critical, output, now);
@@ -167,7 +185,7 @@ impl LocalState {
             target: probing.target.clone(),
             timeout: probing.timeout,
             interval: probing.interval,
-            epoch: check.epoch,
+            epoch: check.memory.epoch,
         };
         // Should its result get lost, the next one is due after this.
         let lost = now
@@ -207,6 +225,7 @@ impl LocalState {
         check.row.output = output;
         let service_id = check.row.service_id.clone();
         let may_be_said = check
+            .memory
             .said
             .map(|said| said.saturating_add(self.settings.output_interval));
         let key = SyncKey::Check(check_id.to_owned());
@@ -249,14 +268,12 @@ impl LocalState {
         self.timers.set(Alarm::Look { check_id }, at);
     }
 
+    /// Takes an older definition out of the indexes.
     fn forget_places(&mut self, old: &RunningCheck) {
-        if let Some(ids) = self.by_service.get_mut(&old.row.service_id) {
-            ids.remove(&old.row.check_id);
-        }
-        if let Means::Alias { service_id } = &old.plan.means
-            && let Some(ids) = self.aliases.get_mut(service_id)
-        {
-            ids.remove(&old.row.check_id);
+        let check_id = &old.row.check_id;
+        take_from(&mut self.by_service, &old.row.service_id, check_id);
+        if let Means::Alias { service_id } = &old.plan.means {
+            take_from(&mut self.aliases, service_id, check_id);
         }
     }
 

@@ -7,11 +7,10 @@ use sha2::{Digest, Sha256};
 use super::check_plan::{CheckPlan, Means};
 use super::error::{LocalError, RegistrationError};
 use super::poll::SyncKey;
-use super::registration::{
-    CheckedCheck, CheckedRegistration, Sidecar, default_sidecar_checks, sidecar_id,
-};
+use super::registration::{CheckedCheck, CheckedRegistration};
 use super::running::RunningCheck;
 use super::settings::LocalSettings;
+use super::sidecar::{Sidecar, sidecar_id};
 use super::timers::{Alarm, Timers};
 use crate::catalog::{Check, Node, ServiceInstance};
 use crate::{Instant, Now};
@@ -28,6 +27,37 @@ use crate::{Instant, Now};
 /// * Getters, any time.
 ///
 /// Only monotonic time counts here: setting the wall clock makes no check expire.
+///
+/// ```
+/// use chancery_core::{
+///     Catalog, LocalAction, LocalSettings, LocalState, Node, NodeId, Now, Registration,
+/// };
+///
+/// let now = Now::default(); // the caller's clocks
+/// let node = Node::new(NodeId::from_bytes([7; 16]), "n1", "127.0.0.1");
+/// let mut agent = LocalState::new(node, LocalSettings::default(), 1);
+/// let mut catalog = Catalog::default();
+///
+/// let web = Registration {
+///     name: "web".to_owned(),
+///     connect_native: true,
+///     ..Registration::default()
+/// };
+/// let web = web.check("n1", agent.settings())?;
+/// agent.register(web, false, now)?;
+///
+/// let mut revision = 2;
+/// while let Some(action) = agent.poll(now) {
+///     if let LocalAction::Sync { command, .. } = action {
+///         for change in catalog.propose(command, revision)? {
+///             catalog.apply(&change, &mut Vec::new());
+///         }
+///         revision += 1;
+///     }
+/// }
+/// assert_eq!(catalog.connect("web").count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LocalState {
     pub(super) node: Node,
@@ -288,43 +318,6 @@ impl LocalState {
         }
     }
 
-    /// Gives a sidecar its port and, if it says nothing about checks, its checks.
-    fn complete_sidecar(
-        &self,
-        mut sidecar: Sidecar,
-        parent: &ServiceInstance,
-    ) -> Result<Sidecar, RegistrationError> {
-        if sidecar.service.port == 0 {
-            sidecar.service.port = self.free_sidecar_port(&sidecar.service.id, parent)?;
-        }
-        if sidecar.plans.is_empty() {
-            sidecar.plans = default_sidecar_checks(&sidecar.service, &parent.id);
-        }
-        Ok(sidecar)
-    }
-
-    /// The port that the sidecar has already, or the lowest one that no service has.
-    fn free_sidecar_port(
-        &self,
-        sidecar_id: &str,
-        parent: &ServiceInstance,
-    ) -> Result<u16, RegistrationError> {
-        let range = &self.settings.sidecar_ports;
-        let own = self.services.get(sidecar_id).map(|own| own.instance.port);
-        if let Some(port) = own.filter(|port| range.contains(port)) {
-            return Ok(port);
-        }
-        let others = self.services.values().map(|other| other.instance.port);
-        let used = others.chain([parent.port]).collect::<BTreeSet<_>>();
-        range
-            .clone()
-            .find(|port| *port != 0 && !used.contains(port))
-            .ok_or_else(|| RegistrationError::SidecarPorts {
-                first: *range.start(),
-                last: *range.end(),
-            })
-    }
-
     fn refuse_too_many(
         &self,
         service: &ServiceInstance,
@@ -386,7 +379,7 @@ fn with_ids(mut plans: Vec<CheckPlan>, service: &ServiceInstance) -> Vec<CheckPl
     plans
 }
 
-fn take_from(index: &mut BTreeMap<String, BTreeSet<String>>, key: &str, check_id: &str) {
+pub(super) fn take_from(index: &mut BTreeMap<String, BTreeSet<String>>, key: &str, check_id: &str) {
     if let Some(ids) = index.get_mut(key) {
         ids.remove(check_id);
         if ids.is_empty() {

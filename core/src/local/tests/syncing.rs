@@ -1,7 +1,9 @@
 //! What the catalog is told, and that it ends up saying what the agent knows.
 
+use proptest::prelude::*;
+
 use super::*;
-use crate::catalog::{Catalog, CatalogCommand};
+use crate::catalog::{Catalog, CatalogCommand, NODE_ALIVE_CHECK};
 
 /// Does everything there is to do with the catalog; returns how many rows changed.
 fn sync(agent: &mut LocalState, catalog: &mut Catalog, now: Now) -> usize {
@@ -146,4 +148,129 @@ fn waiters_see_every_change_and_no_silence() {
     assert_eq!(agent.changes(), second);
     drain(&mut agent, at(11.0));
     assert!(agent.changes() > second);
+}
+
+#[derive(Clone, Debug)]
+enum Wish {
+    Register {
+        name: &'static str,
+        checks: Vec<&'static str>,
+        sidecar: bool,
+        replace: bool,
+    },
+    Deregister(&'static str),
+    DeregisterCheck(&'static str),
+    Word(&'static str, bool),
+    Fail,
+    Sync,
+    Wait(u32),
+}
+
+fn wishes() -> impl Strategy<Value = Vec<Wish>> {
+    let name = prop::sample::select(vec!["web", "db", "web-sidecar-proxy"]);
+    let id = prop::sample::select(vec!["c1", "c2", "to-web", "to-db"]);
+    let registration = (
+        name.clone(),
+        prop::collection::vec(id.clone(), 0..3),
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(|(name, checks, sidecar, replace)| Wish::Register {
+            name,
+            checks,
+            sidecar,
+            replace,
+        });
+    let wish = prop_oneof![
+        4 => registration,
+        1 => name.prop_map(Wish::Deregister),
+        1 => id.clone().prop_map(Wish::DeregisterCheck),
+        3 => (id, any::<bool>()).prop_map(|(id, passes)| Wish::Word(id, passes)),
+        1 => Just(Wish::Fail),
+        2 => Just(Wish::Sync),
+        2 => (1_u32..400).prop_map(Wish::Wait),
+    ];
+    prop::collection::vec(wish, 1..40)
+}
+
+fn check(id: &str) -> CheckDefinition {
+    match id.strip_prefix("to-") {
+        Some(service) => CheckDefinition {
+            check_id: id.into(),
+            alias_service: service.into(),
+            ..CheckDefinition::default()
+        },
+        None => CheckDefinition {
+            deregister_critical_service_after: go("5m"),
+            ..ttl_check(id, "100s")
+        },
+    }
+}
+
+fn obey(agent: &mut LocalState, catalog: &mut Catalog, wish: Wish, now: &mut Now) {
+    match wish {
+        Wish::Register {
+            name,
+            checks,
+            sidecar,
+            replace,
+        } => {
+            let mut said = with_checks(name, checks.into_iter().map(check).collect());
+            said.sidecar = sidecar.then(Box::default);
+            let checked = said.check("n1", agent.settings()).unwrap();
+            agent.register(checked, replace, *now).unwrap();
+        }
+        Wish::Deregister(id) => agent.deregister_service(id, *now).unwrap(),
+        Wish::DeregisterCheck(id) => agent.deregister_check(id, *now).unwrap(),
+        Wish::Word(id, passes) => {
+            let status = if passes {
+                CheckStatus::Passing
+            } else {
+                CheckStatus::Critical
+            };
+            agent
+                .update_ttl(id, status, "word", *now)
+                .unwrap_or_default();
+        }
+        Wish::Fail => {
+            if let Some(LocalAction::Sync { key, .. }) = agent.poll(*now) {
+                agent.not_stored(key, *now);
+            }
+        }
+        Wish::Sync => {
+            sync(agent, catalog, *now);
+        }
+        Wish::Wait(seconds) => {
+            now.mono = now.mono.saturating_add(Duration::from_secs(seconds.into()))
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn after_anything_the_catalog_ends_up_saying_what_the_agent_knows(wishes in wishes()) {
+        let mut agent = agent();
+        let mut catalog = Catalog::default();
+        let mut now = at(0.0);
+        for wish in wishes {
+            obey(&mut agent, &mut catalog, wish, &mut now);
+        }
+        // Long enough for what failed to be said again, and for outputs that wait.
+        for _ in 0..2 {
+            now.mono = now.mono.saturating_add(Duration::from_secs(300));
+            sync(&mut agent, &mut catalog, now);
+        }
+        let instances = catalog.instances().cloned().map(|mut known| {
+            (known.create_index, known.modify_index) = (0, 0);
+            known
+        });
+        let ours = agent.services().map(|service| service.instance.clone());
+        prop_assert_eq!(instances.collect::<Vec<_>>(), ours.collect::<Vec<_>>());
+        let checks = catalog.checks().filter(|known| known.check_id != NODE_ALIVE_CHECK);
+        let checks = checks.cloned().map(|mut known| {
+            (known.create_index, known.modify_index) = (0, 0);
+            known
+        });
+        prop_assert_eq!(checks.collect::<Vec<_>>(), agent.checks().cloned().collect::<Vec<_>>());
+    }
 }
