@@ -48,11 +48,10 @@ pub fn authorize(server: &Server, target: &str, uri: &str) -> Result<Verdict, Au
         return Err(AuthorizeError::NotAService);
     };
     let view: Arc<View> = server.view();
-    let decision = view.state().intentions().decide(
-        source.service().as_str(),
-        target,
-        DefaultPolicy::Allow,
-    );
+    let decision =
+        view.state()
+            .intentions()
+            .decide(source.service().as_str(), target, DefaultPolicy::Allow);
     Ok(Verdict {
         authorized: decision.allowed(),
         reason: decision.reason().to_string(),

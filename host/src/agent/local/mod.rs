@@ -189,10 +189,7 @@ impl LocalAgent {
         }
     }
 
-    async fn say(
-        &self,
-        command: CatalogCommand,
-    ) -> Result<Pending, SubmitError> {
+    async fn say(&self, command: CatalogCommand) -> Result<Pending, SubmitError> {
         let command = Command::Catalog(command);
         self.inner
             .server
