@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use chancery_core::Violation;
+
 use crate::Operation;
 
 /// Why a provider did not do what it was asked.
@@ -16,7 +18,7 @@ use crate::Operation;
 pub struct ProviderError {
     kind: ErrorKind,
     message: String,
-    rule: Option<String>,
+    violation: Option<Box<Violation>>,
     call: Option<Box<FailedCall>>,
 }
 
@@ -100,7 +102,7 @@ impl ProviderError {
         Self {
             kind,
             message: message.into(),
-            rule: None,
+            violation: None,
             call: None,
         }
     }
@@ -123,11 +125,14 @@ impl ProviderError {
         Self::new(ErrorKind::Refused, message)
     }
 
-    /// Names the policy rule that an answer broke.
+    /// An answer that broke a rule of the certificate policy: [`ErrorKind::Broken`].
     #[must_use]
-    pub fn breaking(mut self, rule: impl Into<String>) -> Self {
-        self.rule = Some(rule.into());
-        self
+    pub fn violating(violation: Violation) -> Self {
+        Self {
+            message: format!("the provider's answer breaks a rule: {violation}"),
+            violation: Some(Box::new(violation)),
+            ..Self::broken("")
+        }
     }
 
     /// Adds which call failed; the outermost guard's word stays.
@@ -145,8 +150,8 @@ impl ProviderError {
 
     /// The policy rule that the answer broke, if that is what happened.
     #[must_use]
-    pub fn rule(&self) -> Option<&str> {
-        self.rule.as_deref()
+    pub fn violation(&self) -> Option<&Violation> {
+        self.violation.as_deref()
     }
 
     /// The call that failed, if a guard saw it.

@@ -8,17 +8,20 @@
 #[cfg(feature = "builtin")]
 mod builtin;
 mod error;
+mod guard;
 mod options;
 mod provider;
 mod registry;
 mod request;
+mod template;
 
 #[cfg(feature = "builtin")]
 pub use builtin::BuiltIn;
 pub use error::{ErrorKind, FailedCall, ProviderError};
+pub use guard::{Deadlines, Guard, GuardSettings, Limits};
 pub use options::{CaOptions, DecodedOptions, OptionMap, SecretOptions, split_secrets};
 pub use provider::CaProvider;
-pub use registry::{create, names};
+pub use registry::{create, names, signature_check};
 pub use request::{
     AcceptIntermediateRequest, Capabilities, ConfigureRequest, CrossSignRequest, Description,
     ExtendedKeyUsage, IntermediateAnswer, IntermediateRequest, IntermediateTemplate, KeySpec,

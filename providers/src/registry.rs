@@ -1,10 +1,14 @@
 //! The list of providers. A new one is a folder and a line here.
 
+use chancery_core::SignatureCheck;
+
 use crate::{CaProvider, ErrorKind, ProviderError};
 
 /// One kind of provider: the name that selects it, and how an empty one is made.
 struct Entry {
     name: &'static str,
+    /// Whether its leafs' signatures are verified. Only code of this program is spared that.
+    signatures: SignatureCheck,
     make: fn() -> Box<dyn CaProvider>,
 }
 
@@ -12,6 +16,7 @@ const PROVIDERS: &[Entry] = &[
     #[cfg(feature = "builtin")]
     Entry {
         name: crate::builtin::NAME,
+        signatures: SignatureCheck::ParseOnly,
         make: || Box::new(crate::BuiltIn::new()),
     },
 ];
@@ -31,6 +36,15 @@ pub fn create(name: &str) -> Result<Box<dyn CaProvider>, ProviderError> {
                 format!("unknown CA provider {name:?}"),
             )
         })
+}
+
+/// How far the guard shall distrust the leafs of the provider `name`.
+#[must_use]
+pub fn signature_check(name: &str) -> SignatureCheck {
+    PROVIDERS
+        .iter()
+        .find(|entry| entry.name == name)
+        .map_or(SignatureCheck::Verify, |entry| entry.signatures)
 }
 
 /// The names that [`create`] knows.

@@ -13,7 +13,7 @@ use crate::{ProviderError, Validity};
 pub(super) struct Issuer {
     inner: rcgen::Issuer<'static, CaKey>,
     certificate: CertificateDer<'static>,
-    not_after: Timestamp,
+    validity: Validity,
     self_signed: bool,
 }
 
@@ -26,7 +26,7 @@ impl Issuer {
         certificate: CertificateDer<'static>,
         key: CaKey,
     ) -> Result<Self, ProviderError> {
-        let (subject, not_after, self_signed) = {
+        let (subject, validity, self_signed) = {
             let parsed = parse(&certificate)?;
             if parsed.public_key().raw != key.subject_public_key_info() {
                 return Err(ProviderError::refused(
@@ -39,7 +39,10 @@ impl Issuer {
             super::name::read(parsed.subject())?;
             (
                 parsed.subject().as_raw().to_vec(),
-                Timestamp::from_unix(parsed.validity().not_after.timestamp()),
+                Validity {
+                    not_before: Timestamp::from_unix(parsed.validity().not_before.timestamp()),
+                    not_after: Timestamp::from_unix(parsed.validity().not_after.timestamp()),
+                },
                 is_self_issued(&parsed),
             )
         };
@@ -47,7 +50,7 @@ impl Issuer {
         let issuer = Self {
             inner,
             certificate,
-            not_after,
+            validity,
             self_signed,
         };
         issuer.check_name(&subject)?;
@@ -69,19 +72,19 @@ impl Issuer {
         self.self_signed
     }
 
-    /// Cuts `wanted` so that it ends no later than the issuer.
+    /// Cuts `wanted` to the life of the issuer.
     pub(super) fn shorten(&self, wanted: Validity) -> Result<Validity, ProviderError> {
-        let not_after = wanted.not_after.min(self.not_after);
-        if wanted.not_before >= not_after {
-            return Err(ProviderError::refused(format!(
-                "the issuer ends at {}, a certificate from {} on cannot live",
-                self.not_after, wanted.not_before
-            )));
+        let cut = Validity {
+            not_before: wanted.not_before.max(self.validity.not_before),
+            not_after: wanted.not_after.min(self.validity.not_after),
+        };
+        if cut.not_before < cut.not_after {
+            return Ok(cut);
         }
-        Ok(Validity {
-            not_before: wanted.not_before,
-            not_after,
-        })
+        Err(ProviderError::refused(format!(
+            "a certificate from {} to {} has no life within its issuer's, {} to {}",
+            wanted.not_before, wanted.not_after, self.validity.not_before, self.validity.not_after
+        )))
     }
 
     /// Signs what `params` say for `key`.
