@@ -1,0 +1,214 @@
+//! The CA that Chancery brings along, which Consul calls `consul`.
+//!
+//! Keys are made and used in this process. The root signs leafs directly, unless the CA was
+//! given an intermediate by another one.
+
+mod cross_sign;
+mod held;
+mod issuer;
+mod keys;
+mod name;
+mod sign;
+mod state;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use chancery_core::Secret;
+use rustls_pki_types::CertificateDer;
+use tokio::sync::Mutex;
+
+use self::held::{Held, Pending};
+use self::issuer::Issuer;
+use self::keys::CaKey;
+use crate::{
+    AcceptIntermediateRequest, CaOptions, CaProvider, Capabilities, ConfigureRequest,
+    CrossSignRequest, Description, IntermediateAnswer, IntermediateRequest, LeafRequest,
+    ProviderError, RootAnswer, RootRequest, SignIntermediateRequest,
+};
+
+/// The name that selects this provider in a configuration: Consul's.
+pub(crate) const NAME: &str = "consul";
+
+/// The built-in certificate authority.
+#[derive(Default)]
+pub struct BuiltIn {
+    held: RwLock<Held>,
+    /// Held while a key is made, so that two calls never make two roots.
+    making: Mutex<()>,
+}
+
+impl BuiltIn {
+    /// An empty one, to be [configured](CaProvider::configure).
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn held(&self) -> Held {
+        // Nothing panics under this lock; were it so, what it guards would still be whole.
+        self.held
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn hold(&self, held: Held) {
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
+    }
+
+    /// What signs leafs now, and what links it to a root.
+    fn leaf_issuer(&self) -> Result<(Arc<Issuer>, Arc<[CertificateDer<'static>]>), ProviderError> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(intermediate) = held.intermediate.as_ref().filter(|_| !held.retired) {
+            return Ok(intermediate.clone());
+        }
+        held.signing_root().map(|root| (root, Arc::default()))
+    }
+}
+
+#[async_trait]
+impl CaProvider for BuiltIn {
+    fn describe(&self) -> Description {
+        Description::new(
+            NAME,
+            Capabilities {
+                cross_sign: true,
+                sign_intermediate: true,
+                external_intermediate: true,
+                own_intermediate: false,
+                import_root: false,
+                chooses_serials: true,
+                keys: keys::KINDS.to_vec(),
+            },
+        )
+    }
+
+    async fn configure(&mut self, request: &ConfigureRequest) -> Result<(), ProviderError> {
+        CaOptions::parse(&request.options)?;
+        if let Some(state) = &request.state {
+            self.hold(state::read(state)?);
+        }
+        Ok(())
+    }
+
+    async fn root(&self, request: &RootRequest) -> Result<RootAnswer, ProviderError> {
+        let _making = self.making.lock().await;
+        let mut held = self.held();
+        held.check_alive()?;
+        let root = match held.root.take() {
+            Some(root) => root,
+            None => {
+                let key = CaKey::generate(request.template.key).await?;
+                let certificate = sign::root(&key, &request.template)?;
+                Arc::new(Issuer::new(certificate, key)?)
+            }
+        };
+        held.root = Some(Arc::clone(&root));
+        let state = state::write(&held)?;
+        self.hold(held);
+        Ok(RootAnswer {
+            certificate: root.certificate().clone(),
+            state,
+        })
+    }
+
+    async fn intermediate(
+        &self,
+        request: &IntermediateRequest,
+    ) -> Result<IntermediateAnswer, ProviderError> {
+        let _making = self.making.lock().await;
+        let mut held = self.held();
+        held.check_alive()?;
+        let known = held
+            .pending
+            .take()
+            .filter(|pending| pending.operation == request.operation);
+        let pending = match known {
+            Some(pending) => pending,
+            None => {
+                let key = CaKey::generate(request.key).await?;
+                Pending {
+                    operation: request.operation,
+                    csr: sign::request(&key, &request.template)?,
+                    key: Arc::new(key),
+                }
+            }
+        };
+        let csr = pending.csr.clone();
+        held.pending = Some(pending);
+        let state = state::write(&held)?;
+        self.hold(held);
+        Ok(IntermediateAnswer::Csr { csr, state })
+    }
+
+    async fn accept_intermediate(
+        &self,
+        request: &AcceptIntermediateRequest,
+    ) -> Result<Secret, ProviderError> {
+        let _making = self.making.lock().await;
+        let mut held = self.held();
+        held.check_alive()?;
+        let Some((certificate, links)) = request.chain.split_first() else {
+            return Err(ProviderError::refused("the chain is empty"));
+        };
+        let already = held
+            .intermediate
+            .as_ref()
+            .is_some_and(|(issuer, _)| issuer.certificate() == certificate);
+        if !already {
+            let pending = held
+                .pending
+                .take()
+                .ok_or_else(|| ProviderError::refused("no intermediate was asked for"))?;
+            let key = CaKey::from_pkcs8(pending.key.kind(), &pending.key.pkcs8())?;
+            let issuer = Issuer::new(certificate.clone(), key)?;
+            held.intermediate = Some((Arc::new(issuer), issuer::without_root(links)?.into()));
+        }
+        let state = state::write(&held)?;
+        self.hold(held);
+        Ok(state)
+    }
+
+    async fn sign_leaf(
+        &self,
+        request: &LeafRequest,
+    ) -> Result<Vec<CertificateDer<'static>>, ProviderError> {
+        let (issuer, links) = self.leaf_issuer()?;
+        let leaf = sign::leaf(&issuer, &request.public_key, &request.template)?;
+        let mut chain = vec![leaf];
+        if !issuer.is_self_signed() {
+            chain.push(issuer.certificate().clone());
+            chain.extend_from_slice(&links);
+        }
+        Ok(chain)
+    }
+
+    async fn sign_intermediate(
+        &self,
+        request: &SignIntermediateRequest,
+    ) -> Result<CertificateDer<'static>, ProviderError> {
+        let root = self.held().signing_root()?;
+        sign::intermediate(&root, &request.public_key, &request.template)
+    }
+
+    async fn cross_sign(
+        &self,
+        request: &CrossSignRequest,
+    ) -> Result<CertificateDer<'static>, ProviderError> {
+        let root = self.held().signing_root()?;
+        cross_sign::cross_sign(&root, request)
+    }
+
+    async fn clean_up(&self) -> Result<(), ProviderError> {
+        let _making = self.making.lock().await;
+        self.hold(Held {
+            retired: true,
+            ..Held::default()
+        });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! What the built-in CA must remember, as versioned JSON that the host seals.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chancery_core::Secret;
+use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::held::{Held, Pending};
+use super::issuer::Issuer;
+use super::keys::CaKey;
+use crate::{KeySpec, OperationId, ProviderError};
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct StateV1 {
+    version: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    root: Option<IssuerV1>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    intermediate: Option<IssuerV1>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<PendingV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct IssuerV1 {
+    key: KeyV1,
+    /// Certificates in base64 DER: the signing one, then what links it to a root.
+    chain: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PendingV1 {
+    operation: [u8; 16],
+    key: KeyV1,
+    csr: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeyV1 {
+    kind: String,
+    pkcs8: Zeroizing<String>,
+}
+
+/// Writes what `held` holds.
+pub(super) fn write(held: &Held) -> Result<Secret, ProviderError> {
+    let state = StateV1 {
+        version: VERSION,
+        root: held.root.as_ref().map(|root| write_issuer(root, &[])),
+        intermediate: held
+            .intermediate
+            .as_ref()
+            .map(|(issuer, links)| write_issuer(issuer, links)),
+        pending: held.pending.as_ref().map(|pending| PendingV1 {
+            operation: *pending.operation.as_bytes(),
+            key: write_key(&pending.key),
+            csr: STANDARD.encode(&pending.csr),
+        }),
+    };
+    // Counted first, so that the buffer never grows and leaves a copy of a key behind.
+    let mut size = Counter(0);
+    let written = serde_json::to_writer(&mut size, &state).and_then(|()| {
+        let mut bytes = Vec::with_capacity(size.0);
+        serde_json::to_writer(&mut bytes, &state).map(|()| bytes)
+    });
+    written
+        .map(Secret::new)
+        .map_err(|error| ProviderError::broken(format!("cannot write the CA's state: {error}")))
+}
+
+/// Reads what [`write()`] wrote.
+pub(super) fn read(state: &Secret) -> Result<Held, ProviderError> {
+    // The decoder's reason could quote a key, so only its place is told.
+    let state: StateV1 = serde_json::from_slice(state.expose()).map_err(|error| {
+        ProviderError::broken(format!(
+            "the CA's state cannot be read, at line {} column {}",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    if state.version != VERSION {
+        return Err(ProviderError::broken(format!(
+            "the CA's state has version {}, this build reads {VERSION}",
+            state.version
+        )));
+    }
+    let root = state.root.as_ref().map(read_issuer).transpose()?;
+    let intermediate = state.intermediate.as_ref().map(read_issuer).transpose()?;
+    let pending = state.pending.as_ref().map(|pending| {
+        Ok::<_, ProviderError>(Pending {
+            operation: OperationId::from_bytes(pending.operation),
+            key: read_key(&pending.key)?.into(),
+            csr: CertificateSigningRequestDer::from(decode(&pending.csr)?),
+        })
+    });
+    Ok(Held {
+        root: root.map(|(issuer, _)| issuer.into()),
+        intermediate: intermediate.map(|(issuer, links)| (issuer.into(), links.into())),
+        pending: pending.transpose()?,
+        retired: false,
+    })
+}
+
+fn write_issuer(issuer: &Issuer, links: &[CertificateDer<'static>]) -> IssuerV1 {
+    IssuerV1 {
+        key: write_key(issuer.key()),
+        chain: std::iter::once(issuer.certificate())
+            .chain(links)
+            .map(|certificate| STANDARD.encode(certificate))
+            .collect(),
+    }
+}
+
+fn read_issuer(stored: &IssuerV1) -> Result<(Issuer, Vec<CertificateDer<'static>>), ProviderError> {
+    let mut chain = stored
+        .chain
+        .iter()
+        .map(|text| decode(text).map(CertificateDer::from));
+    let certificate = chain
+        .next()
+        .ok_or_else(|| ProviderError::broken("the CA's state holds a key without certificate"))??;
+    let issuer = Issuer::new(certificate, read_key(&stored.key)?)
+        .map_err(|error| ProviderError::broken(format!("the CA's state does not fit: {error}")))?;
+    Ok((issuer, chain.collect::<Result<_, _>>()?))
+}
+
+fn write_key(key: &CaKey) -> KeyV1 {
+    KeyV1 {
+        kind: kind_name(key.kind()).to_owned(),
+        pkcs8: Zeroizing::new(STANDARD.encode(key.pkcs8().expose())),
+    }
+}
+
+fn read_key(stored: &KeyV1) -> Result<CaKey, ProviderError> {
+    let kind = super::keys::KINDS
+        .into_iter()
+        .find(|kind| kind_name(*kind) == stored.kind)
+        .ok_or_else(|| {
+            ProviderError::broken(format!(
+                "the CA's state holds a key of the unknown kind {:?}",
+                stored.kind
+            ))
+        })?;
+    CaKey::from_pkcs8(kind, &Secret::new(decode(&stored.pkcs8)?))
+}
+
+fn decode(text: &str) -> Result<Vec<u8>, ProviderError> {
+    STANDARD
+        .decode(text)
+        .ok()
+        .ok_or_else(|| ProviderError::broken("the CA's state holds bad base64"))
+}
+
+/// The name of a kind in the state. Once released, a name never changes.
+const fn kind_name(kind: KeySpec) -> &'static str {
+    match kind {
+        KeySpec::EcP256 => "ec-p256",
+        KeySpec::EcP384 => "ec-p384",
+        KeySpec::EcP521 => "ec-p521",
+        KeySpec::Ed25519 => "ed25519",
+        KeySpec::Rsa2048 => "rsa-2048",
+        KeySpec::Rsa4096 => "rsa-4096",
+    }
+}
+
+struct Counter(usize);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,452 @@
+use std::time::Duration;
+
+use chancery_core::{Datacenter, Timestamp, TrustDomain};
+use rustls_pki_types::{CertificateSigningRequestDer, SubjectPublicKeyInfoDer};
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::*;
+use crate::{
+    ErrorKind, ExtendedKeyUsage, IntermediateTemplate, KeySpec, KeyUsage, LeafTemplate,
+    OperationId, RootTemplate, SerialNumber, Validity, split_secrets,
+};
+
+const DOMAIN: &str = "11111111-2222-3333-4444-555555555555.consul";
+const START: i64 = 1_795_527_612;
+const HOUR: u64 = 3600;
+
+fn validity(hours: u64) -> Validity {
+    let start = Timestamp::from_unix(START);
+    Validity {
+        not_before: start,
+        not_after: start.saturating_add(Duration::from_secs(hours * HOUR)),
+    }
+}
+
+fn serial(number: u8) -> SerialNumber {
+    SerialNumber::from_be_bytes(&[number]).unwrap()
+}
+
+fn configuration(state: Option<Secret>) -> ConfigureRequest {
+    let (options, secrets) = split_secrets(serde_json::Map::new());
+    ConfigureRequest {
+        trust_domain: TrustDomain::parse(DOMAIN).unwrap(),
+        datacenter: Datacenter::parse("dc1").unwrap(),
+        options,
+        secrets,
+        state,
+    }
+}
+
+async fn configured(state: Option<Secret>) -> BuiltIn {
+    let mut provider = BuiltIn::new();
+    provider.configure(&configuration(state)).await.unwrap();
+    provider
+}
+
+fn root_request(key: KeySpec) -> RootRequest {
+    RootRequest {
+        operation: OperationId::from_bytes([1; 16]),
+        template: RootTemplate {
+            common_name: "pri-abcd1234.consul.ca.11111111.consul".into(),
+            uri: format!("spiffe://{DOMAIN}"),
+            serial: serial(7),
+            key,
+            validity: validity(87_600),
+        },
+    }
+}
+
+fn leaf_request(key: KeySpec, hours: u64) -> LeafRequest {
+    let key = keys::generate_now(key).unwrap();
+    let csr = rcgen::CertificateParams::default()
+        .serialize_request(&key)
+        .unwrap();
+    LeafRequest {
+        csr: csr.der().clone(),
+        public_key: rcgen::PublicKeyData::subject_public_key_info(&key).into(),
+        template: LeafTemplate {
+            common_name: "web.svc.default.11111111.consul".into(),
+            uri: format!("spiffe://{DOMAIN}/ns/default/dc/dc1/svc/web"),
+            serial: serial(9),
+            validity: validity(hours),
+            key_usages: vec![KeyUsage::DigitalSignature],
+            extended_key_usages: vec![ExtendedKeyUsage::ClientAuth, ExtendedKeyUsage::ServerAuth],
+        },
+    }
+}
+
+fn intermediate_template(hours: u64) -> IntermediateTemplate {
+    IntermediateTemplate {
+        common_name: "sec-abcd1234.consul.ca.11111111.consul".into(),
+        uri: format!("spiffe://{DOMAIN}"),
+        serial: serial(8),
+        validity: validity(hours),
+        path_length: 0,
+    }
+}
+
+fn parsed<'a>(certificate: &'a CertificateDer<'_>) -> X509Certificate<'a> {
+    let (rest, parsed) = X509Certificate::from_der(certificate).unwrap();
+    assert!(rest.is_empty());
+    parsed
+}
+
+fn assert_signed(certificate: &CertificateDer<'_>, issuer: &CertificateDer<'_>) {
+    let (certificate, issuer) = (parsed(certificate), parsed(issuer));
+    assert_eq!(certificate.issuer().as_raw(), issuer.subject().as_raw());
+    let algorithms =
+        rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms;
+    let verified = algorithms.all.iter().any(|algorithm| {
+        algorithm
+            .verify_signature(
+                &issuer.public_key().subject_public_key.data,
+                certificate.tbs_certificate.as_ref(),
+                &certificate.signature_value.data,
+            )
+            .is_ok()
+    });
+    assert!(verified, "the issuer's key verifies the signature");
+}
+
+fn key_ids(certificate: &CertificateDer<'_>) -> (Vec<u8>, Vec<u8>) {
+    let certificate = parsed(certificate);
+    let mut ids = (Vec::new(), Vec::new());
+    for extension in certificate.extensions() {
+        match extension.parsed_extension() {
+            ParsedExtension::SubjectKeyIdentifier(id) => ids.0 = id.0.to_vec(),
+            ParsedExtension::AuthorityKeyIdentifier(id) => {
+                ids.1 = id.key_identifier.as_ref().unwrap().0.to_vec();
+            }
+            _ => {}
+        }
+    }
+    ids
+}
+
+fn uris<'a>(certificate: &'a X509Certificate<'a>) -> Vec<&'a str> {
+    let names = certificate.subject_alternative_name().unwrap().unwrap();
+    assert!(!names.critical);
+    names
+        .value
+        .general_names
+        .iter()
+        .map(|name| match name {
+            GeneralName::URI(uri) => *uri,
+            other => panic!("{other} is no URI"),
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_root_reads_as_consuls_does() {
+    let provider = configured(None).await;
+    let answer = provider.root(&root_request(KeySpec::EcP256)).await.unwrap();
+    let root = parsed(&answer.certificate);
+    assert_eq!(
+        root.subject().to_string(),
+        "CN=pri-abcd1234.consul.ca.11111111.consul"
+    );
+    assert_eq!(root.raw_serial(), [7]);
+    assert_eq!(uris(&root), [format!("spiffe://{DOMAIN}")]);
+    let constraints = root.basic_constraints().unwrap().unwrap();
+    assert!(constraints.critical && constraints.value.ca);
+    assert_eq!(constraints.value.path_len_constraint, None);
+    let usage = root.key_usage().unwrap().unwrap();
+    assert!(usage.critical);
+    // digitalSignature, keyCertSign, cRLSign
+    assert_eq!(usage.value.flags, 1 | 1 << 5 | 1 << 6);
+    assert_eq!(root.validity().not_before.timestamp(), START);
+    assert_eq!(
+        root.validity().not_after.timestamp(),
+        validity(87_600).not_after.unix_seconds()
+    );
+    let spki = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, root.public_key().raw);
+    let (subject, authority) = key_ids(&answer.certificate);
+    assert_eq!(subject, spki.as_ref());
+    assert_eq!(authority, subject);
+    assert_signed(&answer.certificate, &answer.certificate);
+}
+
+#[tokio::test]
+async fn a_leaf_says_what_the_template_says() {
+    let provider = configured(None).await;
+    let root = provider.root(&root_request(KeySpec::EcP256)).await.unwrap();
+    let request = leaf_request(KeySpec::EcP256, 72);
+    let chain = provider.sign_leaf(&request).await.unwrap();
+    assert_eq!(chain.len(), 1, "the root stays out of the chain");
+    let leaf = parsed(&chain[0]);
+    assert_eq!(
+        leaf.subject().to_string(),
+        "CN=web.svc.default.11111111.consul"
+    );
+    assert_eq!(leaf.public_key().raw, request.public_key.as_ref());
+    assert_eq!(uris(&leaf), [request.template.uri.as_str()]);
+    let constraints = leaf.basic_constraints().unwrap().unwrap();
+    assert!(constraints.critical && !constraints.value.ca);
+    let usage = leaf.key_usage().unwrap().unwrap();
+    assert!(usage.critical);
+    assert_eq!(usage.value.flags, 1);
+    let purposes = leaf.extended_key_usage().unwrap().unwrap();
+    assert!(!purposes.critical && purposes.value.client_auth && purposes.value.server_auth);
+    assert_eq!(leaf.validity().not_before.timestamp(), START);
+    let (subject, authority) = key_ids(&chain[0]);
+    assert_eq!(subject.len(), 32);
+    assert_eq!(authority, key_ids(&root.certificate).0);
+    assert_signed(&chain[0], &root.certificate);
+}
+
+#[tokio::test]
+async fn every_kind_of_key_can_be_root_and_leaf() {
+    for kind in keys::KINDS {
+        if kind == KeySpec::Rsa4096 {
+            // Seconds in a debug build; the conformance test has it.
+            continue;
+        }
+        let provider = configured(None).await;
+        let root = provider.root(&root_request(kind)).await.unwrap();
+        assert_signed(&root.certificate, &root.certificate);
+        for leaf in [KeySpec::EcP256, KeySpec::EcP521, KeySpec::Rsa2048] {
+            let chain = provider.sign_leaf(&leaf_request(leaf, 1)).await.unwrap();
+            assert_signed(&chain[0], &root.certificate);
+        }
+    }
+}
+
+#[tokio::test]
+async fn asking_again_never_makes_a_second_root() {
+    let provider = configured(None).await;
+    let request = root_request(KeySpec::EcP256);
+    let (first, second) = tokio::join!(provider.root(&request), provider.root(&request));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_eq!(first.certificate, second.certificate);
+
+    let restarted = configured(Some(first.state)).await;
+    let third = restarted.root(&request).await.unwrap();
+    assert_eq!(third.certificate, first.certificate);
+    let chain = restarted
+        .sign_leaf(&leaf_request(KeySpec::EcP256, 1))
+        .await
+        .unwrap();
+    assert_signed(&chain[0], &first.certificate);
+}
+
+#[tokio::test]
+async fn nothing_outlives_its_issuer() {
+    let provider = configured(None).await;
+    let mut request = root_request(KeySpec::EcP256);
+    request.template.validity = validity(2);
+    provider.root(&request).await.unwrap();
+    let chain = provider
+        .sign_leaf(&leaf_request(KeySpec::EcP256, 3))
+        .await
+        .unwrap();
+    assert_eq!(
+        parsed(&chain[0]).validity().not_after.timestamp(),
+        validity(2).not_after.unix_seconds()
+    );
+    let mut late = leaf_request(KeySpec::EcP256, 3);
+    late.template.validity.not_before = validity(2).not_after;
+    let error = provider.sign_leaf(&late).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+}
+
+#[tokio::test]
+async fn an_intermediate_from_another_ca_signs_leafs() {
+    let primary = configured(None).await;
+    let root = primary.root(&root_request(KeySpec::EcP384)).await.unwrap();
+    let secondary = configured(None).await;
+    let wish = IntermediateRequest {
+        operation: OperationId::from_bytes([2; 16]),
+        template: intermediate_template(10),
+        key: KeySpec::EcP256,
+    };
+    let IntermediateAnswer::Csr { csr, state } = secondary.intermediate(&wish).await.unwrap()
+    else {
+        panic!("the built-in CA asks another CA to sign");
+    };
+    // Also after a restart in between.
+    let secondary = configured(Some(state)).await;
+    let IntermediateAnswer::Csr { csr: again, .. } = secondary.intermediate(&wish).await.unwrap()
+    else {
+        panic!("the built-in CA asks another CA to sign");
+    };
+    assert_eq!(again, csr);
+
+    let intermediate = primary
+        .sign_intermediate(&SignIntermediateRequest {
+            public_key: spki_of(&csr),
+            csr,
+            template: intermediate_template(10),
+        })
+        .await
+        .unwrap();
+    let constraints = parsed(&intermediate);
+    let constraints = constraints.basic_constraints().unwrap().unwrap();
+    assert_eq!(constraints.value.path_len_constraint, Some(0));
+    assert_signed(&intermediate, &root.certificate);
+
+    let accept = AcceptIntermediateRequest {
+        chain: vec![intermediate.clone(), root.certificate],
+    };
+    let state = secondary.accept_intermediate(&accept).await.unwrap();
+    secondary.accept_intermediate(&accept).await.unwrap();
+    for provider in [secondary, configured(Some(state)).await] {
+        let chain = provider
+            .sign_leaf(&leaf_request(KeySpec::EcP256, 20))
+            .await
+            .unwrap();
+        assert_eq!(
+            chain[1..],
+            *std::slice::from_ref(&intermediate),
+            "the root stays out"
+        );
+        assert_signed(&chain[0], &intermediate);
+        assert_eq!(
+            parsed(&chain[0]).validity().not_after.timestamp(),
+            validity(10).not_after.unix_seconds()
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_intermediate_for_another_key_is_refused() {
+    let primary = configured(None).await;
+    primary.root(&root_request(KeySpec::EcP256)).await.unwrap();
+    let other = leaf_request(KeySpec::EcP256, 1);
+    let foreign = primary
+        .sign_intermediate(&SignIntermediateRequest {
+            csr: other.csr,
+            public_key: other.public_key,
+            template: intermediate_template(10),
+        })
+        .await
+        .unwrap();
+    let accept = AcceptIntermediateRequest {
+        chain: vec![foreign],
+    };
+    let secondary = configured(None).await;
+    let error = secondary.accept_intermediate(&accept).await.unwrap_err();
+    assert_eq!(error.to_string(), "no intermediate was asked for");
+    secondary
+        .intermediate(&IntermediateRequest {
+            operation: OperationId::from_bytes([2; 16]),
+            template: intermediate_template(10),
+            key: KeySpec::EcP256,
+        })
+        .await
+        .unwrap();
+    let error = secondary.accept_intermediate(&accept).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains("another key"), "{error}");
+}
+
+#[tokio::test]
+async fn cross_signing_keeps_name_key_and_extensions() {
+    let old = configured(None).await;
+    let old_root = old.root(&root_request(KeySpec::EcP256)).await.unwrap();
+    for kind in [KeySpec::EcP384, KeySpec::Rsa2048] {
+        let new = configured(None).await;
+        let new_root = new.root(&root_request(kind)).await.unwrap();
+        let crossed = old.cross_sign(&cross(&new_root.certificate)).await.unwrap();
+        let (before, after) = (parsed(&new_root.certificate), parsed(&crossed));
+        assert_eq!(before.subject().as_raw(), after.subject().as_raw());
+        assert_eq!(before.public_key().raw, after.public_key().raw);
+        assert_eq!(after.raw_serial(), [12]);
+        assert_eq!(
+            after.validity().not_after.timestamp(),
+            validity(168).not_after.unix_seconds()
+        );
+        let kept = |certificate: &X509Certificate<'_>| {
+            let mut kept: Vec<_> = certificate
+                .extensions()
+                .iter()
+                .map(|extension| {
+                    (
+                        extension.oid.to_id_string(),
+                        extension.critical,
+                        extension.value.to_vec(),
+                    )
+                })
+                .filter(|(oid, ..)| oid != "2.5.29.35")
+                .collect();
+            kept.sort();
+            kept
+        };
+        assert_eq!(kept(&before), kept(&after));
+        assert_eq!(key_ids(&crossed).1, key_ids(&old_root.certificate).0);
+        assert_signed(&crossed, &old_root.certificate);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_cross_signed_is_refused() {
+    let provider = configured(None).await;
+    provider.root(&root_request(KeySpec::EcP256)).await.unwrap();
+    let chain = provider
+        .sign_leaf(&leaf_request(KeySpec::EcP256, 1))
+        .await
+        .unwrap();
+    let error = provider.cross_sign(&cross(&chain[0])).await.unwrap_err();
+    assert_eq!(error.to_string(), "the certificate to cross-sign is no CA");
+    let garbage = CertificateDer::from(b"<html>".to_vec());
+    let error = provider.cross_sign(&cross(&garbage)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+}
+
+#[tokio::test]
+async fn cleaned_up_it_signs_no_more() {
+    let provider = configured(None).await;
+    provider.root(&root_request(KeySpec::EcP256)).await.unwrap();
+    provider.clean_up().await.unwrap();
+    provider.clean_up().await.unwrap();
+    let leaf = provider.sign_leaf(&leaf_request(KeySpec::EcP256, 1)).await;
+    assert_eq!(leaf.unwrap_err().kind(), ErrorKind::Refused);
+    let root = provider.root(&root_request(KeySpec::EcP256)).await;
+    assert_eq!(root.unwrap_err().to_string(), "this CA has been cleaned up");
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_read_is_named_without_quoting_it() {
+    for (state, text) in [
+        (
+            "{\"version\":1,\"root\":\"canary\"}",
+            "the CA's state cannot be read, at line 1",
+        ),
+        (
+            "{\"version\":2}",
+            "the CA's state has version 2, this build reads 1",
+        ),
+        (
+            "{\"version\":1,\"root\":{\"key\":{\"kind\":\"ec-p256\",\"pkcs8\":\"Y2FuYXJ5\"},\
+             \"chain\":[\"AAAA\"]}}",
+            "the stored key is no EC P-256 key",
+        ),
+    ] {
+        let mut provider = BuiltIn::new();
+        let state = Secret::new(state.as_bytes().to_vec());
+        let error = provider.configure(&configuration(Some(state))).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Broken);
+        assert!(error.to_string().starts_with(text), "{error}");
+        assert!(!error.to_string().contains("canary"), "{error}");
+    }
+}
+
+fn cross(root: &CertificateDer<'static>) -> CrossSignRequest {
+    CrossSignRequest {
+        root: root.clone(),
+        serial: serial(12),
+        validity: validity(168),
+    }
+}
+
+fn spki_of(csr: &CertificateSigningRequestDer<'_>) -> SubjectPublicKeyInfoDer<'static> {
+    let (_, csr) =
+        x509_parser::certification_request::X509CertificationRequest::from_der(csr).unwrap();
+    csr.certification_request_info
+        .subject_pki
+        .raw
+        .to_vec()
+        .into()
+}

@@ -1,0 +1,290 @@
+//! The certificate policy, applied to whatever a provider answers.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chancery_core::{
+    CaPolicy, CheckedIntermediate, CheckedLeaf, CheckedRoot, IntermediateExpectation, Issuer,
+    LeafExpectation, LeafPolicy, Secret, SignatureCheck, SpiffeId, Timestamp, Violation,
+};
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
+
+use crate::{
+    AcceptIntermediateRequest, CrossSignRequest, IntermediateAnswer, IntermediateRequest,
+    LeafRequest, ProviderError, RootAnswer, SignIntermediateRequest,
+};
+
+/// Checks answers, and remembers who may have signed them.
+pub(super) struct Auditor {
+    algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    leaf_signatures: SignatureCheck,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    leaf_policy: LeafPolicy,
+    issuers: RwLock<Issuers>,
+}
+
+#[derive(Clone, Default)]
+struct Issuers {
+    root: Option<Arc<CheckedRoot>>,
+    /// What signs leafs, newest first. The one before is kept for leafs that were under way
+    /// when it was replaced.
+    leaf: Vec<Arc<Issuer>>,
+}
+
+impl Issuers {
+    fn sign_by(&mut self, issuer: Issuer) {
+        if self.leaf.first().is_some_and(|newest| **newest == issuer) {
+            return;
+        }
+        self.leaf.insert(0, Arc::new(issuer));
+        self.leaf.truncate(2);
+    }
+}
+
+impl Auditor {
+    pub(super) fn new(
+        algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+        leaf_signatures: SignatureCheck,
+        clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    ) -> Self {
+        Self {
+            algorithms,
+            leaf_signatures,
+            clock,
+            leaf_policy: LeafPolicy::issued(),
+            issuers: RwLock::default(),
+        }
+    }
+
+    /// What a host that restarted has committed.
+    pub(super) fn expect(
+        &self,
+        root: &[u8],
+        intermediate: Option<&[u8]>,
+    ) -> Result<(), ProviderError> {
+        let root = CheckedRoot::restore(root).map_err(ProviderError::violating)?;
+        let issuer = match intermediate {
+            Some(der) => CheckedIntermediate::restore(der)
+                .map_err(ProviderError::violating)?
+                .issuer()
+                .clone(),
+            None => root.issuer().clone(),
+        };
+        self.remember(|issuers| {
+            issuers.root = Some(Arc::new(root));
+            issuers.leaf = vec![Arc::new(issuer)];
+        });
+        Ok(())
+    }
+
+    /// A root is good, and stays the same as long as this instance lives.
+    pub(super) fn root(&self, answer: RootAnswer) -> Result<RootAnswer, ProviderError> {
+        let now = (self.clock)();
+        let root = CheckedRoot::check(&answer.certificate, &CaPolicy::any(), self.algorithms, now)
+            .map_err(ProviderError::violating)?;
+        if let Some(known) = self.issuers().root {
+            if *known == root {
+                return Ok(answer);
+            }
+            return Err(ProviderError::broken(format!(
+                "the provider's root changed: it was {}, now it is {}",
+                known.id(),
+                root.id()
+            )));
+        }
+        self.remember(|issuers| {
+            if issuers.leaf.is_empty() {
+                issuers.sign_by(root.issuer().clone());
+            }
+            issuers.root = Some(Arc::new(root));
+        });
+        Ok(answer)
+    }
+
+    /// An intermediate that is ready was signed, step by step, by the root.
+    pub(super) fn intermediate(
+        &self,
+        request: &IntermediateRequest,
+        answer: IntermediateAnswer,
+    ) -> Result<IntermediateAnswer, ProviderError> {
+        let IntermediateAnswer::Ready { chain, .. } = &answer else {
+            return Ok(answer);
+        };
+        let mut issuer = self.known_root()?.issuer().clone();
+        for (below, certificate) in chain.iter().enumerate().rev() {
+            let own =
+                CheckedIntermediate::restore(certificate).map_err(ProviderError::violating)?;
+            let mut policy = CaPolicy::any();
+            if below == 0 && own.issuer().path_length().is_some() {
+                policy.path_length = Some(u32::from(request.template.path_length));
+            }
+            let expected = IntermediateExpectation {
+                spki_der: own.issuer().spki_der(),
+                issuer: &issuer,
+                not_after: issuer.not_after(),
+                policy: &policy,
+                signature: SignatureCheck::Verify,
+            };
+            issuer = self.check_ca(certificate, &expected)?;
+        }
+        if chain.is_empty() {
+            return Err(ProviderError::violating(Violation::ChainLength {
+                found: 0,
+                allowed: 1,
+            }));
+        }
+        self.remember(|issuers| issuers.sign_by(issuer));
+        Ok(answer)
+    }
+
+    /// From now on leafs are signed by what was accepted.
+    pub(super) fn accepted(
+        &self,
+        request: &AcceptIntermediateRequest,
+        state: Secret,
+    ) -> Result<Secret, ProviderError> {
+        let first = request
+            .chain
+            .first()
+            .ok_or_else(|| ProviderError::refused("the chain is empty"))?;
+        let accepted = CheckedIntermediate::restore(first).map_err(ProviderError::violating)?;
+        self.remember(|issuers| issuers.sign_by(accepted.issuer().clone()));
+        Ok(state)
+    }
+
+    /// A leaf is for the key and the identity it was asked for, and holds nothing else.
+    pub(super) fn leaf(
+        &self,
+        request: &LeafRequest,
+        chain: Vec<CertificateDer<'static>>,
+    ) -> Result<CheckedLeaf, ProviderError> {
+        let identity = SpiffeId::parse(&request.template.uri).map_err(|error| {
+            ProviderError::refused(format!("the leaf asked for has no identity: {error}"))
+        })?;
+        let issuers = self.issuers().leaf;
+        let mut chain: Vec<Vec<u8>> = chain
+            .into_iter()
+            .map(|certificate| certificate.as_ref().to_vec())
+            .collect();
+        let now = (self.clock)();
+        let mut newest = issuers.iter().peekable();
+        while let Some(issuer) = newest.next() {
+            let expected = LeafExpectation {
+                identity: &identity,
+                spki_der: &request.public_key,
+                not_before: request.template.validity.not_before,
+                not_after: request.template.validity.not_after,
+                issuer,
+                policy: &self.leaf_policy,
+                signature: self.leaf_signatures,
+            };
+            let last = newest.peek().is_none();
+            let offered = if last {
+                std::mem::take(&mut chain)
+            } else {
+                chain.clone()
+            };
+            match CheckedLeaf::check(offered, &expected, self.algorithms, now) {
+                Ok(leaf) => return Ok(leaf),
+                Err(violation) if last || !names_another_issuer(&violation) => {
+                    return Err(ProviderError::violating(violation));
+                }
+                Err(_) => {}
+            }
+        }
+        Err(ProviderError::refused(
+            "no issuer is known yet: the provider was not asked for its root",
+        ))
+    }
+
+    /// An intermediate is for the key it was asked for, and was signed by the root.
+    pub(super) fn signed_intermediate(
+        &self,
+        request: &SignIntermediateRequest,
+        signed: CertificateDer<'static>,
+    ) -> Result<CertificateDer<'static>, ProviderError> {
+        let mut policy = CaPolicy::any();
+        policy.path_length = Some(u32::from(request.template.path_length));
+        let root = self.known_root()?;
+        let expected = IntermediateExpectation {
+            spki_der: &request.public_key,
+            issuer: root.issuer(),
+            not_after: request.template.validity.not_after,
+            policy: &policy,
+            signature: SignatureCheck::Verify,
+        };
+        self.check_ca(&signed, &expected)?;
+        Ok(signed)
+    }
+
+    /// A cross-signed root has the foreign root's name, key and key identifier, else no chain
+    /// through it would close.
+    pub(super) fn cross_signed(
+        &self,
+        request: &CrossSignRequest,
+        signed: CertificateDer<'static>,
+    ) -> Result<CertificateDer<'static>, ProviderError> {
+        let foreign = CheckedRoot::restore(&request.root).map_err(|violation| {
+            ProviderError::refused(format!("this root cannot be cross-signed: {violation}"))
+        })?;
+        let foreign = foreign.issuer();
+        let root = self.known_root()?;
+        let expected = IntermediateExpectation {
+            spki_der: foreign.spki_der(),
+            issuer: root.issuer(),
+            not_after: request.validity.not_after,
+            policy: &CaPolicy::any(),
+            signature: SignatureCheck::Verify,
+        };
+        let checked = self.check_ca(&signed, &expected)?;
+        if checked.subject_der() != foreign.subject_der() {
+            return Err(ProviderError::broken(format!(
+                "the cross-signed certificate has another name than the root: {}, it must be {}",
+                checked.subject(),
+                foreign.subject()
+            )));
+        }
+        if checked.subject_key_id() != foreign.subject_key_id() {
+            return Err(ProviderError::broken(format!(
+                "the cross-signed certificate has another key identifier than the root: {}, \
+                 it must be {}",
+                checked.subject_key_id(),
+                foreign.subject_key_id()
+            )));
+        }
+        Ok(signed)
+    }
+
+    fn check_ca(
+        &self,
+        certificate: &[u8],
+        expected: &IntermediateExpectation<'_>,
+    ) -> Result<Issuer, ProviderError> {
+        CheckedIntermediate::check(certificate, expected, self.algorithms, (self.clock)())
+            .map(|checked| checked.issuer().clone())
+            .map_err(ProviderError::violating)
+    }
+
+    fn known_root(&self) -> Result<Arc<CheckedRoot>, ProviderError> {
+        self.issuers().root.ok_or_else(|| {
+            ProviderError::refused("no root is known yet: the provider was not asked for it")
+        })
+    }
+
+    fn issuers(&self) -> Issuers {
+        self.issuers
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn remember(&self, change: impl FnOnce(&mut Issuers)) {
+        change(&mut self.issuers.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+const fn names_another_issuer(violation: &Violation) -> bool {
+    matches!(
+        violation,
+        Violation::IssuerName { .. } | Violation::AuthorityKeyId { .. }
+    )
+}

@@ -1,0 +1,270 @@
+//! What stands around every provider: deadlines, retries, limits, and the policy on answers.
+//!
+//! A provider is not trusted and need not be careful: each of these lives here once.
+
+mod attempts;
+mod audit;
+mod limits;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chancery_core::{CheckedLeaf, Secret, SignatureCheck, Timestamp};
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
+
+use self::attempts::Attempts;
+use self::audit::Auditor;
+use self::limits::Gate;
+pub use self::limits::Limits;
+use crate::{
+    AcceptIntermediateRequest, CaProvider, ConfigureRequest, CrossSignRequest, Description,
+    IntermediateAnswer, IntermediateRequest, LeafRequest, Operation, ProviderError, RootAnswer,
+    RootRequest, SignIntermediateRequest,
+};
+
+/// Wraps a provider; implements every method of the trait itself.
+///
+/// Every error has [`call`](ProviderError::call) set. An answer that breaks the policy is an
+/// error of kind `Broken` with its [`violation`](ProviderError::violation).
+pub struct Guard<P> {
+    provider: P,
+    name: String,
+    deadlines: Deadlines,
+    gate: RwLock<Arc<Gate>>,
+    auditor: Auditor,
+}
+
+/// What a guard needs from its host.
+#[derive(Clone)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the host decides every setting: a new one must be decided there"
+)]
+pub struct GuardSettings {
+    /// With what signatures are verified, such as all of rustls' provider.
+    pub algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    /// Whether leafs' signatures are verified, see
+    /// [`signature_check`](crate::signature_check). Those of CAs always are.
+    pub leaf_signatures: SignatureCheck,
+    /// The wall clock.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// How long each operation may take.
+    pub deadlines: Deadlines,
+    /// How many leafs may be signed.
+    pub limits: Limits,
+}
+
+/// How long an operation may take, retries included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the three classes of operations are all there are"
+)]
+pub struct Deadlines {
+    /// `configure`, `root`, `intermediate`: keys are made, remote mounts set up. 60 s.
+    pub set_up: Duration,
+    /// `sign_leaf`, which a caller waits for. 10 s.
+    pub leaf: Duration,
+    /// Everything else. 30 s.
+    pub other: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            set_up: Duration::from_secs(60),
+            leaf: Duration::from_secs(10),
+            other: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Deadlines {
+    const fn of(&self, operation: Operation) -> Duration {
+        match operation {
+            Operation::Configure | Operation::Intermediate | Operation::Root => self.set_up,
+            Operation::SignLeaf => self.leaf,
+            Operation::AcceptIntermediate
+            | Operation::CleanUp
+            | Operation::CrossSign
+            | Operation::SignIntermediate => self.other,
+        }
+    }
+}
+
+impl<P: CaProvider> Guard<P> {
+    /// A guard around `provider`.
+    #[must_use]
+    pub fn new(provider: P, settings: GuardSettings) -> Self {
+        Self {
+            name: provider.describe().name,
+            provider,
+            deadlines: settings.deadlines,
+            gate: RwLock::new(Arc::new(Gate::new(settings.limits))),
+            auditor: Auditor::new(
+                settings.algorithms,
+                settings.leaf_signatures,
+                settings.clock,
+            ),
+        }
+    }
+
+    /// Replaces the limits, as after a change of the configuration.
+    ///
+    /// Who waits already waits by the old ones.
+    pub fn set_limits(&self, limits: Limits) {
+        *self.gate.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Gate::new(limits));
+    }
+
+    /// Tells what signs, as committed: the root's certificate, and the intermediate under it
+    /// if leafs are signed by one.
+    ///
+    /// For a host that has just restarted, in place of asking [`root`](CaProvider::root) and
+    /// [`intermediate`](CaProvider::intermediate) again. From then on another root is an error.
+    ///
+    /// # Errors
+    /// `Broken` if a certificate breaks a rule of form.
+    pub fn expect_issuers(
+        &self,
+        root: &[u8],
+        intermediate: Option<&[u8]>,
+    ) -> Result<(), ProviderError> {
+        self.auditor.expect(root, intermediate)
+    }
+
+    /// Signs a leaf, as [`sign_leaf`](CaProvider::sign_leaf) does, and gives the checked one.
+    ///
+    /// # Errors
+    /// Those of `sign_leaf`. `RateLimited` with Consul's text if no slot is free in 500 ms.
+    pub async fn issue_leaf(&self, request: &LeafRequest) -> Result<CheckedLeaf, ProviderError> {
+        let mut attempts = self.attempts(Operation::SignLeaf);
+        let gate = Arc::clone(&self.gate.read().unwrap_or_else(PoisonError::into_inner));
+        let _slot = gate
+            .enter()
+            .await
+            .map_err(|error| attempts.give_up(error))?;
+        loop {
+            let answer = attempts.once(self.provider.sign_leaf(request)).await;
+            match answer.and_then(|chain| self.auditor.leaf(request, chain)) {
+                Ok(leaf) => return Ok(leaf),
+                Err(error) => attempts.again(error).await?,
+            }
+        }
+    }
+
+    fn attempts(&self, operation: Operation) -> Attempts {
+        Attempts::new(&self.name, operation, self.deadlines.of(operation))
+    }
+}
+
+#[async_trait]
+impl<P: CaProvider> CaProvider for Guard<P> {
+    fn describe(&self) -> Description {
+        self.provider.describe()
+    }
+
+    async fn configure(&mut self, request: &ConfigureRequest) -> Result<(), ProviderError> {
+        let mut attempts = self.attempts(Operation::Configure);
+        loop {
+            match attempts.once(self.provider.configure(request)).await {
+                Ok(()) => return Ok(()),
+                Err(error) => attempts.again(error).await?,
+            }
+        }
+    }
+
+    async fn root(&self, request: &RootRequest) -> Result<RootAnswer, ProviderError> {
+        let mut attempts = self.attempts(Operation::Root);
+        loop {
+            let answer = attempts.once(self.provider.root(request)).await;
+            match answer.and_then(|answer| self.auditor.root(answer)) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => attempts.again(error).await?,
+            }
+        }
+    }
+
+    async fn intermediate(
+        &self,
+        request: &IntermediateRequest,
+    ) -> Result<IntermediateAnswer, ProviderError> {
+        let mut attempts = self.attempts(Operation::Intermediate);
+        loop {
+            let answer = attempts.once(self.provider.intermediate(request)).await;
+            match answer.and_then(|answer| self.auditor.intermediate(request, answer)) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => attempts.again(error).await?,
+            }
+        }
+    }
+
+    async fn accept_intermediate(
+        &self,
+        request: &AcceptIntermediateRequest,
+    ) -> Result<Secret, ProviderError> {
+        let mut attempts = self.attempts(Operation::AcceptIntermediate);
+        loop {
+            let answer = attempts
+                .once(self.provider.accept_intermediate(request))
+                .await;
+            match answer.and_then(|state| self.auditor.accepted(request, state)) {
+                Ok(state) => return Ok(state),
+                Err(error) => attempts.again(error).await?,
+            }
+        }
+    }
+
+    async fn sign_leaf(
+        &self,
+        request: &LeafRequest,
+    ) -> Result<Vec<CertificateDer<'static>>, ProviderError> {
+        let leaf = self.issue_leaf(request).await?;
+        Ok(leaf
+            .chain_der()
+            .iter()
+            .cloned()
+            .map(CertificateDer::from)
+            .collect())
+    }
+
+    async fn sign_intermediate(
+        &self,
+        request: &SignIntermediateRequest,
+    ) -> Result<CertificateDer<'static>, ProviderError> {
+        let mut attempts = self.attempts(Operation::SignIntermediate);
+        loop {
+            let answer = attempts
+                .once(self.provider.sign_intermediate(request))
+                .await;
+            match answer.and_then(|signed| self.auditor.signed_intermediate(request, signed)) {
+                Ok(signed) => return Ok(signed),
+                Err(error) => attempts.again(error).await?,
+            }
+        }
+    }
+
+    async fn cross_sign(
+        &self,
+        request: &CrossSignRequest,
+    ) -> Result<CertificateDer<'static>, ProviderError> {
+        let mut attempts = self.attempts(Operation::CrossSign);
+        loop {
+            let answer = attempts.once(self.provider.cross_sign(request)).await;
+            match answer.and_then(|signed| self.auditor.cross_signed(request, signed)) {
+                Ok(signed) => return Ok(signed),
+                Err(error) => attempts.again(error).await?,
+            }
+        }
+    }
+
+    async fn clean_up(&self) -> Result<(), ProviderError> {
+        let mut attempts = self.attempts(Operation::CleanUp);
+        loop {
+            match attempts.once(self.provider.clean_up()).await {
+                Ok(()) => return Ok(()),
+                Err(error) => attempts.again(error).await?,
+            }
+        }
+    }
+}

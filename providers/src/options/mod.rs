@@ -1,0 +1,184 @@
+//! The options that every provider shares, read from JSON as Consul reads them.
+//!
+//! The texts of errors and the order of checks are Consul's, because its clients see them.
+
+mod decode;
+mod duration;
+mod secrets;
+
+use std::time::Duration;
+
+use self::decode::Decoder;
+use self::duration::GoDuration;
+pub use self::secrets::{SecretOptions, split_secrets};
+use crate::{KeySpec, ProviderError};
+
+/// A provider's options as a user gave them: Consul's names in `CamelCase` or `snake_case`.
+pub type OptionMap = serde_json::Map<String, serde_json::Value>;
+
+/// The checked options that every provider shares.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CaOptions {
+    /// How long a leaf lives (`LeafCertTTL`, 72h).
+    pub leaf_cert_ttl: Duration,
+    /// How long an intermediate lives (`IntermediateCertTTL`, 8760h).
+    pub intermediate_cert_ttl: Duration,
+    /// How long a new root lives (`RootCertTTL`, 87600h).
+    pub root_cert_ttl: Duration,
+    /// How many leafs may be signed in a second (`CSRMaxPerSecond`, 50); 0 for no limit.
+    pub csr_max_per_second: f32,
+    /// How many leafs may be signed at once (`CSRMaxConcurrent`, 0 for no limit); counts only
+    /// if there is no limit per second.
+    pub csr_max_concurrent: usize,
+    /// The key to make for roots and intermediates (`PrivateKeyType`, `PrivateKeyBits`).
+    pub private_key: KeySpec,
+}
+
+impl CaOptions {
+    /// Decodes and checks. Options that are not shared by all providers are passed over.
+    ///
+    /// # Errors
+    /// `Misconfigured`: first everything that cannot be decoded, as one text; else the first
+    /// rule that is broken.
+    pub fn parse(options: &OptionMap) -> Result<Self, ProviderError> {
+        DecodedOptions::decode(options)?.check()
+    }
+}
+
+/// Options of the right types, whose rules are still unchecked.
+///
+/// Apart from [`CaOptions`] because Consul checks a provider's own options between the two.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecodedOptions {
+    leaf_cert_ttl: GoDuration,
+    intermediate_cert_ttl: GoDuration,
+    root_cert_ttl: GoDuration,
+    csr_max_per_second: f32,
+    csr_max_concurrent: i64,
+    private_key_type: String,
+    private_key_bits: i64,
+    skip_validate: bool,
+}
+
+impl DecodedOptions {
+    /// Reads the shared options, taking Consul's default for each that is absent or null.
+    ///
+    /// Types are weak, as in Consul: a duration may be a text or a number of nanoseconds, a
+    /// number may be a text.
+    ///
+    /// # Errors
+    /// `Misconfigured`, naming everything that cannot be decoded.
+    pub fn decode(options: &OptionMap) -> Result<Self, ProviderError> {
+        let mut decoder = Decoder::new(options);
+        let decoded = Self {
+            leaf_cert_ttl: decoder.duration("LeafCertTTL", LEAF_TTL),
+            intermediate_cert_ttl: decoder.duration("IntermediateCertTTL", INTERMEDIATE_TTL),
+            root_cert_ttl: decoder.duration("RootCertTTL", ROOT_TTL),
+            csr_max_per_second: decoder.float("CSRMaxPerSecond", 50.0),
+            csr_max_concurrent: decoder.int("CSRMaxConcurrent", 0),
+            private_key_type: decoder.text("PrivateKeyType", "ec"),
+            private_key_bits: decoder.int("PrivateKeyBits", 256),
+            skip_validate: decoder.bool("SkipValidate", false),
+        };
+        decoder.finish()?;
+        Ok(decoded)
+    }
+
+    /// Applies Consul's rules in Consul's order; `SkipValidate` skips those on durations.
+    ///
+    /// # Errors
+    /// `Misconfigured` with the first rule that is broken.
+    pub fn check(&self) -> Result<CaOptions, ProviderError> {
+        if !self.skip_validate {
+            self.check_durations()?;
+        }
+        Ok(CaOptions {
+            leaf_cert_ttl: self.length("LeafCertTTL", self.leaf_cert_ttl)?,
+            intermediate_cert_ttl: self
+                .length("IntermediateCertTTL", self.intermediate_cert_ttl)?,
+            root_cert_ttl: self.length("RootCertTTL", self.root_cert_ttl)?,
+            private_key: self.private_key()?,
+            // Consul takes a negative limit for none.
+            csr_max_per_second: self.csr_max_per_second.max(0.0),
+            csr_max_concurrent: usize::try_from(self.csr_max_concurrent).unwrap_or(0),
+        })
+    }
+
+    fn check_durations(&self) -> Result<(), ProviderError> {
+        let (leaf, intermediate) = (self.leaf_cert_ttl, self.intermediate_cert_ttl);
+        if leaf < hours(1) {
+            return Err(ProviderError::misconfigured(format!(
+                "leaf cert TTL must be greater or equal than {}",
+                hours(1)
+            )));
+        }
+        if leaf > hours(8760) {
+            return Err(ProviderError::misconfigured(format!(
+                "leaf cert TTL must be less than {}",
+                hours(8760)
+            )));
+        }
+        if intermediate < hours(3) {
+            return Err(ProviderError::misconfigured(
+                "Intermediate Cert TTL must be greater or equal than 3h",
+            ));
+        }
+        // The leaf is at most a year here, so three of them do not overflow.
+        let three_leafs = GoDuration::from_nanos(leaf.as_nanos().saturating_mul(3));
+        if intermediate < three_leafs {
+            return Err(ProviderError::misconfigured(format!(
+                "Intermediate Cert TTL must be greater or equal than 3 * LeafCertTTL \
+                 (>={three_leafs})."
+            )));
+        }
+        if self.root_cert_ttl <= intermediate {
+            return Err(ProviderError::misconfigured(format!(
+                "root cert TTL is set and is not greater than intermediate cert ttl. \
+                 root cert ttl: {}, intermediate cert ttl: {intermediate}",
+                self.root_cert_ttl
+            )));
+        }
+        Ok(())
+    }
+
+    /// Even with `SkipValidate` a certificate must live for some time.
+    fn length(&self, name: &str, length: GoDuration) -> Result<Duration, ProviderError> {
+        length.positive().ok_or_else(|| {
+            ProviderError::misconfigured(format!("{name} must be more than 0s, is {length}"))
+        })
+    }
+
+    fn private_key(&self) -> Result<KeySpec, ProviderError> {
+        match (self.private_key_type.as_str(), self.private_key_bits) {
+            ("ec", 224) => Err(ProviderError::misconfigured(
+                "EC key length 224 is not supported, use one of (256, 384, 521) bits",
+            )),
+            ("ec", 256) => Ok(KeySpec::EcP256),
+            ("ec", 384) => Ok(KeySpec::EcP384),
+            ("ec", 521) => Ok(KeySpec::EcP521),
+            ("ec", _) => Err(ProviderError::misconfigured(
+                "EC key length must be one of (224, 256, 384, 521) bits",
+            )),
+            ("rsa", 2048) => Ok(KeySpec::Rsa2048),
+            ("rsa", 4096) => Ok(KeySpec::Rsa4096),
+            ("rsa", _) => Err(ProviderError::misconfigured(
+                "RSA key length must be 2048 or 4096 bits",
+            )),
+            _ => Err(ProviderError::misconfigured(
+                "private key type must be either 'ec' or 'rsa'",
+            )),
+        }
+    }
+}
+
+const fn hours(count: i64) -> GoDuration {
+    GoDuration::from_nanos(count * 3_600_000_000_000)
+}
+
+const LEAF_TTL: GoDuration = hours(72);
+const INTERMEDIATE_TTL: GoDuration = hours(8760);
+const ROOT_TTL: GoDuration = hours(87_600);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! Options that are secret are taken out before anybody can show or store them.
+
+use std::collections::BTreeMap;
+
+use chancery_core::Secret;
+use serde_json::Value;
+
+use super::OptionMap;
+use super::decode::same_name;
+
+/// Secret options by Consul's name (`PrivateKey`, `Token`). Their values do not print.
+#[derive(Clone, Debug, Default)]
+pub struct SecretOptions(BTreeMap<&'static str, Secret>);
+
+impl SecretOptions {
+    /// The secret of that name, if it was given.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Secret> {
+        self.0.get(name)
+    }
+
+    /// The names that were given.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.0.keys().copied()
+    }
+
+    /// Whether none was given.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Takes the secret options out of `options`, in whichever spelling they stand there.
+///
+/// An empty text counts as not given. A value that is no text is dropped: it cannot be a
+/// secret, and must not be shown in case it is one all the same.
+#[must_use]
+pub fn split_secrets(options: OptionMap) -> (OptionMap, SecretOptions) {
+    let mut secrets = SecretOptions::default();
+    let mut plain = OptionMap::new();
+    for (key, value) in options {
+        match SECRET_NAMES.iter().find(|name| same_name(name, &key)) {
+            None => {
+                plain.insert(key, value);
+            }
+            Some(name) => {
+                if let Value::String(text) = value
+                    && !text.is_empty()
+                {
+                    secrets.0.insert(name, Secret::new(text.into_bytes()));
+                }
+            }
+        }
+    }
+    (plain, secrets)
+}
+
+const SECRET_NAMES: [&str; 2] = ["PrivateKey", "Token"];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn secrets_leave_the_options_in_both_spellings() {
+        for key in ["PrivateKey", "private_key", "privatekey"] {
+            let Value::Object(options) = json!({ key: "canary", "LeafCertTTL": "1h" }) else {
+                panic!("an object");
+            };
+            let (plain, secrets) = split_secrets(options);
+            assert_eq!(Value::Object(plain), json!({ "LeafCertTTL": "1h" }));
+            assert_eq!(secrets.names().collect::<Vec<_>>(), ["PrivateKey"]);
+            let secret = secrets.find("PrivateKey").unwrap();
+            assert_eq!(secret.expose(), b"canary");
+            assert!(!format!("{secrets:?}").contains("canary"));
+        }
+    }
+
+    #[test]
+    fn names_that_only_begin_alike_are_no_secrets() {
+        let Value::Object(options) = json!({ "PrivateKeyType": "ec", "token_ttl": 3 }) else {
+            panic!("an object");
+        };
+        let (plain, secrets) = split_secrets(options.clone());
+        assert_eq!(plain, options);
+        assert!(secrets.is_empty());
+    }
+
+    #[test]
+    fn empty_and_odd_secrets_are_dropped() {
+        let Value::Object(options) = json!({ "Token": "", "PrivateKey": ["x"] }) else {
+            panic!("an object");
+        };
+        let (plain, secrets) = split_secrets(options);
+        assert!(plain.is_empty());
+        assert!(secrets.is_empty());
+    }
+}

@@ -1,0 +1,73 @@
+//! The list of providers. A new one is a folder and a line here.
+
+use chancery_core::SignatureCheck;
+
+use crate::{CaProvider, ErrorKind, ProviderError};
+
+/// One kind of provider: the name that selects it, and how an empty one is made.
+struct Entry {
+    name: &'static str,
+    /// Whether its leafs' signatures are verified. Only code of this program is spared that.
+    signatures: SignatureCheck,
+    make: fn() -> Box<dyn CaProvider>,
+}
+
+const PROVIDERS: &[Entry] = &[
+    #[cfg(feature = "builtin")]
+    Entry {
+        name: crate::builtin::NAME,
+        signatures: SignatureCheck::ParseOnly,
+        make: || Box::new(crate::BuiltIn::new()),
+    },
+];
+
+/// Makes an empty, not yet configured provider of the kind `name`.
+///
+/// # Errors
+/// `Misconfigured` with Consul's text, `unknown CA provider "nope"`.
+pub fn create(name: &str) -> Result<Box<dyn CaProvider>, ProviderError> {
+    PROVIDERS
+        .iter()
+        .find(|entry| entry.name == name)
+        .map(|entry| (entry.make)())
+        .ok_or_else(|| {
+            ProviderError::new(
+                ErrorKind::Misconfigured,
+                format!("unknown CA provider {name:?}"),
+            )
+        })
+}
+
+/// How far the guard shall distrust the leafs of the provider `name`.
+#[must_use]
+pub fn signature_check(name: &str) -> SignatureCheck {
+    PROVIDERS
+        .iter()
+        .find(|entry| entry.name == name)
+        .map_or(SignatureCheck::Verify, |entry| entry.signatures)
+}
+
+/// The names that [`create`] knows.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PROVIDERS.iter().map(|entry| entry.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_is_refused_in_consuls_words() {
+        let error = create("nope").err().unwrap();
+        assert_eq!(error.to_string(), "unknown CA provider \"nope\"");
+        assert_eq!(error.kind(), ErrorKind::Misconfigured);
+    }
+
+    #[test]
+    fn every_listed_name_makes_a_provider_of_that_name() {
+        assert!(names().count() > 0);
+        for name in names() {
+            assert_eq!(create(name).unwrap().describe().name, name);
+        }
+    }
+}

@@ -1,0 +1,456 @@
+//! What a provider is asked and what it answers: DER bytes and plain data.
+//!
+//! Nothing here is checked against a policy. The host decides what a certificate shall say
+//! (the templates); the guard checks what came back.
+
+use std::fmt;
+
+use chancery_core::{Datacenter, Secret, Timestamp, TrustDomain};
+use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer, SubjectPublicKeyInfoDer};
+
+use crate::options::{OptionMap, SecretOptions};
+
+/// A key's algorithm and size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum KeySpec {
+    /// ECDSA on NIST P-256, the default.
+    EcP256,
+    /// ECDSA on NIST P-384.
+    EcP384,
+    /// ECDSA on NIST P-521.
+    EcP521,
+    /// Ed25519 (RFC 8410). No Consul option selects it.
+    Ed25519,
+    /// RSA with a modulus of 2048 bits.
+    Rsa2048,
+    /// RSA with a modulus of 4096 bits.
+    Rsa4096,
+}
+
+impl KeySpec {
+    /// Whether keys of this kind are RSA keys.
+    #[must_use]
+    pub const fn is_rsa(self) -> bool {
+        matches!(self, Self::Rsa2048 | Self::Rsa4096)
+    }
+}
+
+impl fmt::Display for KeySpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EcP256 => "EC P-256",
+            Self::EcP384 => "EC P-384",
+            Self::EcP521 => "EC P-521",
+            Self::Ed25519 => "Ed25519",
+            Self::Rsa2048 => "RSA 2048",
+            Self::Rsa4096 => "RSA 4096",
+        })
+    }
+}
+
+/// The methods of [`CaProvider`](crate::CaProvider) as values, for errors and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// [`accept_intermediate`](crate::CaProvider::accept_intermediate)
+    AcceptIntermediate,
+    /// [`clean_up`](crate::CaProvider::clean_up)
+    CleanUp,
+    /// [`configure`](crate::CaProvider::configure)
+    Configure,
+    /// [`cross_sign`](crate::CaProvider::cross_sign)
+    CrossSign,
+    /// [`intermediate`](crate::CaProvider::intermediate)
+    Intermediate,
+    /// [`root`](crate::CaProvider::root)
+    Root,
+    /// [`sign_intermediate`](crate::CaProvider::sign_intermediate)
+    SignIntermediate,
+    /// [`sign_leaf`](crate::CaProvider::sign_leaf)
+    SignLeaf,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AcceptIntermediate => "accept intermediate",
+            Self::CleanUp => "clean up",
+            Self::Configure => "configure",
+            Self::CrossSign => "cross-sign",
+            Self::Intermediate => "intermediate",
+            Self::Root => "root",
+            Self::SignIntermediate => "sign intermediate",
+            Self::SignLeaf => "sign leaf",
+        })
+    }
+}
+
+/// Names one wish of the authority, so that asking again after a crash is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OperationId([u8; 16]);
+
+impl OperationId {
+    /// The id made of 16 random bytes, which the host draws once for each wish.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// Thirty-two lower-case hexadecimal digits.
+impl fmt::Display for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// What a provider is and can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Description {
+    /// The name that selects it in a configuration.
+    pub name: String,
+    /// What it can do.
+    pub capabilities: Capabilities,
+}
+
+impl Description {
+    /// A provider called `name` with these capabilities.
+    #[must_use]
+    pub fn new(name: impl Into<String>, capabilities: Capabilities) -> Self {
+        Self {
+            name: name.into(),
+            capabilities,
+        }
+    }
+}
+
+/// What a provider can do beyond making a root and signing leafs.
+///
+/// The default is nothing. What is not claimed here must be answered with
+/// [`ErrorKind::Refused`](crate::ErrorKind::Refused) when asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Signs another CA's root under its own ([`cross_sign`](crate::CaProvider::cross_sign)).
+    pub cross_sign: bool,
+    /// Signs an intermediate from a CSR
+    /// ([`sign_intermediate`](crate::CaProvider::sign_intermediate)).
+    pub sign_intermediate: bool,
+    /// [`intermediate`](crate::CaProvider::intermediate) makes the CSR of an intermediate that
+    /// another CA signs, and
+    /// [`accept_intermediate`](crate::CaProvider::accept_intermediate) takes the result.
+    pub external_intermediate: bool,
+    /// Leafs are signed by an intermediate under its own root, which
+    /// [`intermediate`](crate::CaProvider::intermediate) makes and renews without the host.
+    pub own_intermediate: bool,
+    /// Can be given a root certificate and its private key in the configuration.
+    pub import_root: bool,
+    /// Takes serial numbers and common names from the templates. A provider that does not
+    /// (Vault) puts random serials of at least 64 bits of its own.
+    pub chooses_serials: bool,
+    /// Which keys it can make for a root or an intermediate.
+    pub keys: Vec<KeySpec>,
+}
+
+/// How a provider is set up.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the host writes every request out in full: a new field must be decided there"
+)]
+pub struct ConfigureRequest {
+    /// The trust domain this CA serves.
+    pub trust_domain: TrustDomain,
+    /// The datacenter it runs in.
+    pub datacenter: Datacenter,
+    /// The provider's options as given, without those that are secret.
+    pub options: OptionMap,
+    /// The options that are secret.
+    pub secrets: SecretOptions,
+    /// The newest state this provider answered with, if it served before.
+    pub state: Option<Secret>,
+}
+
+/// A wish for the provider's root.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the host writes every request out in full: a new field must be decided there"
+)]
+pub struct RootRequest {
+    /// Which wish this is.
+    pub operation: OperationId,
+    /// What the root shall say if one has to be made.
+    pub template: RootTemplate,
+}
+
+/// What a new root shall say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the host writes every template out in full: a new field must be decided there"
+)]
+pub struct RootTemplate {
+    /// The only attribute of the subject: `pri-<uid>.consul.ca.<td8>.consul`.
+    pub common_name: String,
+    /// The only subject alternative name: `spiffe://<trust domain>`.
+    pub uri: String,
+    /// At most 63 bits, because clients read a root's serial as a JSON number.
+    pub serial: SerialNumber,
+    /// The key to make.
+    pub key: KeySpec,
+    /// When it shall live.
+    pub validity: Validity,
+}
+
+/// A root, and what its provider must be told after a restart.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "an answer is complete: the host must handle every part"
+)]
+pub struct RootAnswer {
+    /// The self-signed certificate.
+    pub certificate: CertificateDer<'static>,
+    /// Replaces the state of every earlier answer. The host seals it into the same change.
+    pub state: Secret,
+}
+
+/// A wish for an intermediate under which this provider signs leafs.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the host writes every request out in full: a new field must be decided there"
+)]
+pub struct IntermediateRequest {
+    /// Which wish this is: another id asks for another intermediate (renewal).
+    pub operation: OperationId,
+    /// What the intermediate shall say. In a CSR only name, URI and key appear.
+    pub template: IntermediateTemplate,
+    /// The key to make.
+    pub key: KeySpec,
+}
+
+/// What an intermediate shall say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the host writes every template out in full: a new field must be decided there"
+)]
+pub struct IntermediateTemplate {
+    /// The only attribute of the subject: `sec-<uid>.<provider>.ca.<td8>.consul`.
+    pub common_name: String,
+    /// The only subject alternative name: `spiffe://<trust domain>`.
+    pub uri: String,
+    /// The serial number.
+    pub serial: SerialNumber,
+    /// When it shall live. A provider shortens it to its issuer's end, never lengthens it.
+    pub validity: Validity,
+    /// How many CA certificates may follow below it; 0 where only leafs do.
+    pub path_length: u8,
+}
+
+/// An intermediate, or the wish for one that somebody else must sign.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum IntermediateAnswer {
+    /// Its key exists and waits for
+    /// [`accept_intermediate`](crate::CaProvider::accept_intermediate); leafs are signed as
+    /// before until then.
+    Csr {
+        /// PKCS #10, signed by the new key.
+        csr: CertificateSigningRequestDer<'static>,
+        /// Replaces the state of every earlier answer.
+        state: Secret,
+    },
+    /// It signs leafs from now on.
+    Ready {
+        /// The intermediate first, then what links it to the root; the root is left out.
+        chain: Vec<CertificateDer<'static>>,
+        /// Replaces the state of every earlier answer.
+        state: Secret,
+    },
+}
+
+/// The signed intermediate that answers a CSR.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the host writes every request out in full: a new field must be decided there"
+)]
+pub struct AcceptIntermediateRequest {
+    /// The intermediate first, then what links it to the root; the root may be left out.
+    pub chain: Vec<CertificateDer<'static>>,
+}
+
+/// A leaf to sign.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the host writes every request out in full: a new field must be decided there"
+)]
+pub struct LeafRequest {
+    /// The request as it came. Only its key may count: what the leaf says is the template's.
+    pub csr: CertificateSigningRequestDer<'static>,
+    /// The key of the CSR, whose signature the host has verified.
+    pub public_key: SubjectPublicKeyInfoDer<'static>,
+    /// What the leaf shall say.
+    pub template: LeafTemplate,
+}
+
+/// What a leaf shall say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the host writes every template out in full: a new field must be decided there"
+)]
+pub struct LeafTemplate {
+    /// The only attribute of the subject: `<service>.svc.default.<td8>.consul`.
+    pub common_name: String,
+    /// The SPIFFE ID, the only URI among the subject alternative names.
+    pub uri: String,
+    /// The serial number.
+    pub serial: SerialNumber,
+    /// When it shall live. A provider shortens it to its issuer's end, never lengthens it.
+    pub validity: Validity,
+    /// Key usages, as a critical extension.
+    pub key_usages: Vec<KeyUsage>,
+    /// Extended key usages in the order they shall appear.
+    pub extended_key_usages: Vec<ExtendedKeyUsage>,
+}
+
+/// What a key may be used for (RFC 5280 §4.2.1.3), as far as a leaf can ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyUsage {
+    /// Signing handshakes: every leaf has it.
+    DigitalSignature,
+    /// RSA key exchange of TLS 1.2: RSA leafs only.
+    KeyEncipherment,
+}
+
+/// What a certificate may be used for (RFC 5280 §4.2.1.12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExtendedKeyUsage {
+    /// TLS client.
+    ClientAuth,
+    /// TLS server.
+    ServerAuth,
+}
+
+/// An intermediate to sign for somebody else's key.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the host writes every request out in full: a new field must be decided there"
+)]
+pub struct SignIntermediateRequest {
+    /// The request as it came. Only its key may count.
+    pub csr: CertificateSigningRequestDer<'static>,
+    /// The key of the CSR, whose signature the host has verified.
+    pub public_key: SubjectPublicKeyInfoDer<'static>,
+    /// What the intermediate shall say.
+    pub template: IntermediateTemplate,
+}
+
+/// Another CA's root to sign under this one's, so that old bundles lead to new leafs.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the host writes every request out in full: a new field must be decided there"
+)]
+pub struct CrossSignRequest {
+    /// The foreign root. Its subject, key, SAN, usages and key identifier are kept to the byte.
+    pub root: CertificateDer<'static>,
+    /// The serial number of the cross-signed certificate.
+    pub serial: SerialNumber,
+    /// When it shall live. A provider shortens it to its issuer's end, never lengthens it.
+    pub validity: Validity,
+}
+
+/// The time between which a certificate counts, both ends included, in whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a span has two ends and nothing else"
+)]
+pub struct Validity {
+    /// From then on.
+    pub not_before: Timestamp,
+    /// Until then.
+    pub not_after: Timestamp,
+}
+
+/// A certificate's serial number: positive, 1 to 20 octets (RFC 5280 §4.1.2.2).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SerialNumber(Vec<u8>);
+
+impl SerialNumber {
+    /// Reads big-endian bytes, dropping leading zeros.
+    ///
+    /// `None` if nothing but zeros is given, or if the number would take more than 20 octets
+    /// in DER (where a leading bit of 1 costs an octet more).
+    #[must_use]
+    pub fn from_be_bytes(bytes: &[u8]) -> Option<Self> {
+        let start = bytes.iter().position(|byte| *byte != 0)?;
+        let digits = bytes.get(start..)?;
+        let sign = usize::from(digits.first().is_some_and(|byte| byte & 0x80 != 0));
+        (digits.len() + sign <= 20).then(|| Self(digits.to_vec()))
+    }
+
+    /// Big-endian bytes without leading zeros.
+    #[must_use]
+    pub fn as_be_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The number, if it fits in 63 bits.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        if self.0.len() > 8 {
+            return None;
+        }
+        let number = self
+            .0
+            .iter()
+            .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        i64::try_from(number).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serials_take_one_to_twenty_octets() {
+        assert_eq!(SerialNumber::from_be_bytes(&[]), None);
+        assert_eq!(SerialNumber::from_be_bytes(&[0, 0]), None);
+        assert_eq!(
+            SerialNumber::from_be_bytes(&[0, 7]).unwrap().as_be_bytes(),
+            [7]
+        );
+        assert!(SerialNumber::from_be_bytes(&[0x7f; 20]).is_some());
+        assert_eq!(SerialNumber::from_be_bytes(&[0x80; 20]), None);
+        assert!(SerialNumber::from_be_bytes(&[0x80; 19]).is_some());
+        assert_eq!(SerialNumber::from_be_bytes(&[1; 21]), None);
+    }
+
+    #[test]
+    fn only_serials_of_63_bits_are_numbers() {
+        let serial = |bytes: &[u8]| SerialNumber::from_be_bytes(bytes).unwrap().as_i64();
+        assert_eq!(serial(&[1, 0]), Some(256));
+        assert_eq!(serial(&[0x7f; 8]), Some(0x7f7f_7f7f_7f7f_7f7f));
+        assert_eq!(serial(&[0x80, 0, 0, 0, 0, 0, 0, 0]), None);
+        assert_eq!(serial(&[1; 9]), None);
+    }
+}
