@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod clock;
+pub mod crypto;
 mod hardening;
 pub mod random;
 pub mod server;

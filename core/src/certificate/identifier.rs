@@ -49,6 +49,14 @@ impl Serial {
         &self.0
     }
 
+    /// The low 64 bits of the number, which is what Consul shows of a root's serial.
+    #[must_use]
+    pub fn low_u64(&self) -> u64 {
+        self.0
+            .iter()
+            .fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte))
+    }
+
     /// The number, if it fits: Consul's clients read a root's serial as a JSON number.
     #[must_use]
     pub fn to_u64(&self) -> Option<u64> {

@@ -3,6 +3,7 @@
 //! A [`Server`] is a handle. Writes go through [`Server::submit`] to the one writer; reads load
 //! the published [`View`] and never wait for it; [`Server::wait`] blocks until a topic moves.
 
+mod authority;
 mod commit;
 mod rows;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+pub use authority::{AuthorityFailure, AuthorityHost, SignError};
 pub use commit::SubmitError;
 pub use rows::TABLES;
 pub use view::View;
