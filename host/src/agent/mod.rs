@@ -1,5 +1,94 @@
-//! The local agent.
+//! The local agent: the services of this machine, their leafs, and the answer to "may this
+//! connection happen?".
 
 pub mod authorize;
+mod issuer;
 pub mod leafs;
 pub mod local;
+mod settings;
+
+use std::sync::Arc;
+
+use chancery_core::LocalState;
+
+use crate::server::{AuthorityHost, Server};
+use issuer::LeafIssuer;
+use leafs::Leafs;
+use local::LocalAgent;
+pub use settings::AgentSettings;
+
+/// An agent with its server in one process.
+pub struct Agent {
+    settings: AgentSettings,
+    server: Server,
+    authority: AuthorityHost,
+    leafs: Leafs,
+    local: LocalAgent,
+}
+
+impl Agent {
+    /// Puts the parts together. [`Agent::run`] must run beside it.
+    #[must_use]
+    pub fn new(
+        settings: AgentSettings,
+        server: Server,
+        authority: AuthorityHost,
+        local: LocalState,
+    ) -> Self {
+        let local = LocalAgent::new(local, server.clone());
+        let source = LeafIssuer {
+            server: server.clone(),
+            authority: authority.clone(),
+            local: local.clone(),
+            datacenter: settings.datacenter.clone(),
+        };
+        let leafs = Leafs::new(Arc::new(source), server.clock());
+        Self {
+            settings,
+            server,
+            authority,
+            leafs,
+            local,
+        }
+    }
+
+    /// The agent's background work: effects of the authority, renewals, checks. Runs until
+    /// dropped.
+    pub async fn run(&self) {
+        tokio::join!(
+            self.authority.clone().run(),
+            self.leafs.clone().renew(),
+            self.local.clone().run(),
+        );
+    }
+
+    /// What the agent was told about itself.
+    #[must_use]
+    pub const fn settings(&self) -> &AgentSettings {
+        &self.settings
+    }
+
+    /// The server.
+    #[must_use]
+    pub const fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The certificate authority.
+    #[must_use]
+    pub const fn authority(&self) -> &AuthorityHost {
+        &self.authority
+    }
+
+    /// The leafs of this agent's services.
+    #[must_use]
+    pub const fn leafs(&self) -> &Leafs {
+        &self.leafs
+    }
+
+    /// The services and checks of this agent.
+    #[must_use]
+    pub const fn local(&self) -> &LocalAgent {
+        &self.local
+    }
+}
