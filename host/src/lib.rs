@@ -1,2 +1,4 @@
 //! The runtime of Chancery: configuration, store, server, agent, HTTP API, proxy and command line.
 #![forbid(unsafe_code)]
+
+pub mod config;

@@ -1,0 +1,3 @@
+//! The configuration of an agent.
+
+pub mod hcl;
