@@ -1,10 +1,17 @@
 //! The rules of Chancery as a pure, synchronous state machine.
 #![forbid(unsafe_code)]
 
+mod catalog;
 mod identity;
 mod secret;
 mod time;
 
+pub use catalog::{
+    Catalog, CatalogChange, CatalogCommand, CatalogError, CatalogTopic, Check, CheckKind,
+    CheckStatus, Endpoint, Expose, ExposePath, MeshGatewayMode, NODE_ALIVE_CHECK, Node, NodeId,
+    NodeIdError, ProxyConfig, ServiceAddress, ServiceInstance, ServiceKind, Upstream, UpstreamKind,
+    UpstreamKindError, Weights,
+};
 pub use identity::{
     AgentId, CaTier, Datacenter, DatacenterError, NameClass, NameError, Namespace, NamespaceError,
     NodeName, Printable, ServiceId, ServiceName, SigningId, SpiffeId, SpiffeIdError, TrustDomain,
