@@ -127,12 +127,7 @@ pub(super) fn ca_config(reader: &mut Reader<'_, '_>) -> Option<CaConfig> {
         .find(|entry| checked && api_name(&entry.key) == "IntermediateCertTTL");
     if let Some(entry) = intermediate {
         let least = leaf.saturating_mul(3).max(INTERMEDIATE_LEAST);
-        span(
-            reader,
-            "IntermediateCertTTL",
-            &entry.value,
-            least..=LONGEST,
-        );
+        span(reader, "IntermediateCertTTL", &entry.value, least..=LONGEST);
     }
     Some(CaConfig::from_object(object))
 }

@@ -52,7 +52,7 @@ impl GoDuration {
             rest = after;
         }
         let signed = if negative { -total } else { total };
-        i64::try_from(signed).map(Self).or_else(|_| Err(invalid()))
+        i64::try_from(signed).map(Self).or(Err(invalid()))
     }
 
     /// The nanoseconds.
@@ -219,7 +219,10 @@ mod tests {
             ("1h5", "time: missing unit in duration \"1h5\""),
             ("5d", "time: unknown unit \"d\" in duration \"5d\""),
             ("2562048h", "time: invalid duration \"2562048h\""),
-            ("99999999999999999999h", "time: invalid duration \"99999999999999999999h\""),
+            (
+                "99999999999999999999h",
+                "time: invalid duration \"99999999999999999999h\"",
+            ),
         ] {
             let found = GoDuration::parse(text).expect_err(text);
             assert_eq!(found.to_string(), error);

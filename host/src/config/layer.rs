@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_core::{Datacenter, NodeName};
+use chancery_core::{Datacenter, NodeId, NodeName};
 
 use super::connect::{self, CaConfig};
 use super::hcl::{Object, Position};
@@ -78,7 +78,7 @@ layers! {
         http_port: Option<u16>,
         log_json: bool,
         log_level: LogLevel,
-        node_id: String,
+        node_id: NodeId,
         node_name: NodeName,
         primary_datacenter: Datacenter,
         seal_key_file: PathBuf,
@@ -239,8 +239,12 @@ fn limits(reader: &mut Reader<'_, '_>, source: &Source) -> LimitsLayer {
             setting(block, source, "http_max_blocked_queries", names::count);
         limits.http_max_body_bytes = setting(block, source, "http_max_body_bytes", names::count);
         limits.http_max_connections = setting(block, source, "http_max_connections", names::count);
-        limits.http_max_conns_per_client =
-            setting(block, source, "http_max_conns_per_client", names::count_or_none);
+        limits.http_max_conns_per_client = setting(
+            block,
+            source,
+            "http_max_conns_per_client",
+            names::count_or_none,
+        );
         limits.http_max_header_bytes =
             setting(block, source, "http_max_header_bytes", names::header_bytes);
         block.ignored(keys::LIMITS);

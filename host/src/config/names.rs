@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chancery_core::{Datacenter, NodeName};
+use chancery_core::{Datacenter, NodeId, NodeName};
 
 use super::DefaultIntentionPolicy;
 use super::hcl::quoted;
@@ -29,7 +29,10 @@ pub(super) fn addresses(reader: &mut Reader<'_, '_>, key: &'static str) -> Optio
         addresses.push(parse_address(reader, key, word)?);
     }
     if addresses.is_empty() {
-        reader.refuse(key, "found no address, expected one such as \"127.0.0.1\"".to_owned());
+        reader.refuse(
+            key,
+            "found no address, expected one such as \"127.0.0.1\"".to_owned(),
+        );
         return None;
     }
     Some(addresses)
@@ -70,7 +73,10 @@ pub(super) fn hosts(reader: &mut Reader<'_, '_>, key: &'static str) -> Option<Ve
     };
     if let Some(bad) = hosts.iter().find(|host| !good(host)) {
         let found = quoted(bad);
-        reader.refuse(key, format!("found {found}, allowed are host names without port"));
+        reader.refuse(
+            key,
+            format!("found {found}, allowed are host names without port"),
+        );
         return None;
     }
     Some(
@@ -90,7 +96,10 @@ pub(super) fn intention_policy(
         "deny" => Some(DefaultIntentionPolicy::Deny),
         other => {
             let found = quoted(other);
-            reader.refuse(key, format!("found {found}, allowed are \"allow\" and \"deny\""));
+            reader.refuse(
+                key,
+                format!("found {found}, allowed are \"allow\" and \"deny\""),
+            );
             None
         }
     }
@@ -107,19 +116,21 @@ pub(super) fn log_level(reader: &mut Reader<'_, '_>, key: &'static str) -> Optio
     level
 }
 
-/// A UUID, which is folded to lower case.
-pub(super) fn node_id(reader: &mut Reader<'_, '_>, key: &'static str) -> Option<String> {
+/// A UUID.
+pub(super) fn node_id(reader: &mut Reader<'_, '_>, key: &'static str) -> Option<NodeId> {
     let text = reader.text(key)?;
-    let shape: Vec<usize> = text.split('-').map(str::len).collect();
-    let digits = |character: char| character == '-' || character.is_ascii_hexdigit();
-    if shape == [8, 4, 4, 4, 12] && text.chars().all(digits) {
-        return Some(text.to_ascii_lowercase());
+    match NodeId::parse(&text) {
+        Ok(id) if !id.is_nil() => Some(id),
+        _ => {
+            let found = quoted(&text);
+            let example = "9e451b2f-153e-0466-b8e8-2e5fe6e416bc";
+            reader.refuse(
+                key,
+                format!("found {found}, expected a UUID such as \"{example}\""),
+            );
+            None
+        }
     }
-    let found = quoted(&text);
-    let reason =
-        format!("found {found}, expected a UUID such as \"0a1b2c3d-0000-4000-8000-000000000001\"");
-    reader.refuse(key, reason);
-    None
 }
 
 /// Consul's rules for metadata: 64 pairs, keys of 128 and values of 512 characters.

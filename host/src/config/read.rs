@@ -149,7 +149,8 @@ impl<'a, 'p> Reader<'a, 'p> {
         match value.kind {
             ValueKind::Integer(integer) => Some(integer),
             // JSON writers may say 80.0; Go's decoder refuses that, Consul's file reader does not.
-            ValueKind::Float(float) if float.fract() == 0.0 && float.abs() < 1e15 => {
+            ValueKind::Float(float) if float.fract() == 0.0 && float.abs() < 1e15 =>
+            {
                 #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53")]
                 Some(float as i64)
             }
@@ -169,7 +170,10 @@ impl<'a, 'p> Reader<'a, 'p> {
             return Some(integer);
         }
         let (least, most) = (range.start(), range.end());
-        self.refuse(key, format!("found {integer}, allowed is {meaning} from {least} to {most}"));
+        self.refuse(
+            key,
+            format!("found {integer}, allowed is {meaning} from {least} to {most}"),
+        );
         None
     }
 
@@ -180,7 +184,8 @@ impl<'a, 'p> Reader<'a, 'p> {
             Ok(port) if port > 0 => Some(Some(port)),
             _ if integer == -1 => Some(None),
             _ => {
-                let text = format!("found {integer}, allowed is -1 (off) or a port from 1 to 65535");
+                let text =
+                    format!("found {integer}, allowed is -1 (off) or a port from 1 to 65535");
                 self.refuse(key, text);
                 None
             }
@@ -312,11 +317,19 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 
     /// The object below a key, unread.
-    pub(crate) fn object(&mut self, key: &'static str, go_type: &'static str) -> Option<&'a Object> {
+    pub(crate) fn object(
+        &mut self,
+        key: &'static str,
+        go_type: &'static str,
+    ) -> Option<&'a Object> {
         let value = self.find(key)?;
         match &value.kind {
             ValueKind::Object(object) => Some(object),
-            ValueKind::List(_) => self.wrong_sort(key, value, "one block, not several", go_type),
+            ValueKind::List(items) if items.iter().all(|item| item.as_object().is_some()) => {
+                let found = format!("{} blocks", items.len());
+                self.sort_problem(key, value, found, "one", go_type);
+                None
+            }
             _ => self.wrong_sort(key, value, "a block", go_type),
         }
     }
@@ -337,6 +350,11 @@ impl<'a, 'p> Reader<'a, 'p> {
                 self.ignored(&[key]);
             }
         }
+    }
+
+    /// Takes another spelling of a key for known, read or not.
+    pub(crate) fn also_known(&mut self, key: &'static str) {
+        self.known.push(key);
     }
 
     /// Where the value of a key stands, if the key is there.

@@ -27,7 +27,8 @@ fn distance(left: &[char], right: &str) -> usize {
     for (row, letter) in left.iter().enumerate() {
         let mut line = vec![row + 1];
         for (column, other) in right.iter().enumerate() {
-            let at = |line: &[usize], column: usize| line.get(column).copied().unwrap_or(usize::MAX);
+            let at =
+                |line: &[usize], column: usize| line.get(column).copied().unwrap_or(usize::MAX);
             let substituted = at(&last, column).saturating_add(usize::from(letter != other));
             let mut edits = substituted
                 .min(at(&last, column + 1).saturating_add(1))

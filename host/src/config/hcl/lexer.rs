@@ -251,7 +251,9 @@ impl<'a> Lexer<'a> {
             Some('u') => return self.escaped_code_point(start, 4),
             Some('U') => return self.escaped_code_point(start, 8),
             _ => {
-                return Err(self.unexpected("one of a b f n r t v \\ \" x u U or 0 to 7 after '\\'"));
+                return Err(
+                    self.unexpected("one of a b f n r t v \\ \" x u U or 0 to 7 after '\\'")
+                );
             }
         };
         self.take();

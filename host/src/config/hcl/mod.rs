@@ -22,6 +22,7 @@ mod value;
 
 pub use self::json::{JsonError, parse_first_json};
 pub use self::parser::{SyntaxError, parse};
+pub(crate) use self::value::quoted;
 pub use self::value::{Entry, Object, Position, Value, ValueKind};
 
 /// The longest document that is read, in bytes.

@@ -20,7 +20,7 @@ impl Position {
     pub const START: Self = Self { line: 1, column: 1 };
 
     /// The position behind `character`, which stands at this one.
-    pub(super) const fn after(self, character: char) -> Self {
+    pub(crate) const fn after(self, character: char) -> Self {
         if character == '\n' {
             Self {
                 line: self.line.saturating_add(1),
@@ -192,6 +192,17 @@ pub struct Object {
 }
 
 impl Object {
+    /// An object with one key, at the beginning of a document.
+    pub(crate) fn single(key: &str, value: Value) -> Self {
+        Self {
+            entries: vec![Entry {
+                key: key.to_owned(),
+                position: value.position,
+                value,
+            }],
+        }
+    }
+
     /// The entries in document order.
     pub fn iter(&self) -> std::slice::Iter<'_, Entry> {
         self.entries.iter()
