@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod catalog;
+mod duration;
 mod identity;
+mod local;
 mod secret;
 mod time;
 
@@ -12,10 +14,17 @@ pub use catalog::{
     NodeIdError, ProxyConfig, ServiceAddress, ServiceInstance, ServiceKind, Upstream, UpstreamKind,
     UpstreamKindError, Weights,
 };
+pub use duration::{GoDuration, GoDurationError};
 pub use identity::{
     AgentId, CaTier, Datacenter, DatacenterError, NameClass, NameError, Namespace, NamespaceError,
     NodeName, Printable, ServiceId, ServiceName, SigningId, SpiffeId, SpiffeIdError, TrustDomain,
     TrustDomainError, ca_common_name, common_name,
+};
+pub use local::{
+    CheckDefinition, CheckError, CheckRegistration, CheckResult, CheckedCheck, CheckedRegistration,
+    DefinitionErrors, HttpTarget, LocalAction, LocalError, LocalHealth, LocalService,
+    LocalSettings, LocalState, MetaError, MetaPairError, ProbeSpec, ProbeTarget, Registration,
+    RegistrationError, SyncKey, WeightsDefinition, WeightsError,
 };
 pub use secret::{Sealed, Secret};
 pub use time::{Instant, Now, Timestamp};
