@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chancery_core::Secret;
+use chancery_core::{GoDuration, Secret};
 use serde_json::Map;
 
-use super::duration::GoDuration;
 use super::hcl::{Object, Value, ValueKind};
 use super::read::{Reader, same_key};
 use super::suggestion;

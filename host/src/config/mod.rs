@@ -15,7 +15,6 @@
 //!   [`Limits`].
 
 mod connect;
-mod duration;
 pub mod hcl;
 mod keys;
 mod layer;
@@ -29,16 +28,14 @@ mod suggestion;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use std::collections::BTreeMap;
-
 use chancery_core::{Datacenter, NodeId, NodeName};
 
 pub use self::connect::{CaConfig, CaSettings};
-pub use self::duration::{GoDuration, GoDurationError};
 pub use self::limits::Limits;
 pub use self::load::{FileFormat, FlagValue, Sources, services_in};
 pub(crate) use self::read::{Problem, ProblemKind, Problems, Reader};

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use chancery_core::Secret;
+use chancery_core::{GoDuration, GoDurationError, Secret};
 
-use super::duration::{GoDuration, GoDurationError};
 use super::hcl::{Entry, Object, Position, Value, ValueKind};
 use super::suggestion;
 

@@ -1,6 +1,8 @@
 //! `check { … }`.
 
-use super::{CheckDefinition, StandaloneCheck};
+use chancery_core::{CheckDefinition, CheckRegistration};
+
+use super::StandaloneCheck;
 use crate::config::Reader;
 
 /// Reads a check inside a service.
@@ -26,10 +28,12 @@ pub(crate) fn read_check(reader: &mut Reader<'_, '_>) -> CheckDefinition {
 pub(super) fn read_standalone(reader: &mut Reader<'_, '_>) -> StandaloneCheck {
     let service_id = reader.text("service_id").unwrap_or_default();
     let token = reader.secret("token");
-    // Consul decodes a namespace here and has only one.
+    let definition = read_check(reader);
     StandaloneCheck {
-        definition: read_check(reader),
-        service_id,
+        registration: CheckRegistration {
+            definition,
+            service_id,
+        },
         token,
     }
 }

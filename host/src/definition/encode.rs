@@ -1,10 +1,12 @@
 //! The API's JSON of a definition, as Consul's own client writes it: nothing empty is sent.
 
-use chancery_core::{Expose, ProxyConfig, ServiceKind, Upstream, UpstreamKind};
+use chancery_core::{
+    CheckDefinition, Expose, GoDuration, ProxyConfig, Registration, ServiceKind, Upstream,
+    UpstreamKind,
+};
 use serde_json::{Map, Value, json};
 
-use super::{CheckDefinition, Registration, ServiceDefinition};
-use crate::config::GoDuration;
+use super::ServiceDefinition;
 
 /// The body of `PUT /v1/agent/service/register` for a definition. It holds the token.
 #[must_use]

@@ -7,19 +7,17 @@
 
 mod check;
 mod encode;
-mod model;
 mod service;
 #[cfg(test)]
 mod tests;
 
-use chancery_core::Secret;
+use chancery_core::{CheckRegistration, GoDurationError, Registration, Secret};
 
 pub(crate) use self::check::read_check;
 pub use self::encode::to_json;
-pub use self::model::{CheckDefinition, Registration, WeightsDefinition};
 pub(crate) use self::service::read_service;
 use crate::config::hcl::{self, JsonError, ValueKind};
-use crate::config::{GoDurationError, Problem, ProblemKind, Problems, Reader};
+use crate::config::{Problem, ProblemKind, Problems, Reader};
 
 /// A service to register and the token to register it with.
 #[derive(Clone, Debug, Default)]
@@ -52,10 +50,8 @@ pub fn check_from_json(body: &[u8]) -> Result<StandaloneCheck, DecodeError> {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct StandaloneCheck {
-    /// The check.
-    pub definition: CheckDefinition,
-    /// The instance it is about; the node if empty.
-    pub service_id: String,
+    /// The check and whom it is about; nothing of it is checked yet.
+    pub registration: CheckRegistration,
     /// The token that the agent uses for the check.
     pub token: Option<Secret>,
 }

@@ -1,11 +1,11 @@
 //! `service { … }` with its proxy, its upstreams and its sidecar.
 
 use chancery_core::{
-    Expose, ExposePath, MeshGatewayMode, ProxyConfig, ServiceAddress, ServiceKind, Upstream,
-    UpstreamKind,
+    Expose, ExposePath, MeshGatewayMode, ProxyConfig, Registration, ServiceAddress, ServiceKind,
+    Upstream, UpstreamKind, WeightsDefinition,
 };
 
-use super::{Registration, ServiceDefinition, WeightsDefinition, read_check};
+use super::{ServiceDefinition, read_check};
 use crate::config::Reader;
 use crate::config::hcl::quoted;
 

@@ -137,8 +137,8 @@ fn a_token_is_not_printed() {
 fn a_check_by_itself_knows_its_service() {
     let check = check_from_json(br#"{"ID":"c","Name":"n","TTL":"10s","ServiceID":"web"}"#)
         .expect("a check");
-    assert_eq!(check.service_id, "web");
-    assert_eq!(check.definition.check_id, "c");
+    assert_eq!(check.registration.service_id, "web");
+    assert_eq!(check.registration.definition.check_id, "c");
     let error = check_from_json(br#"{"Service":"c"}"#).expect_err("unknown field");
     assert_eq!(error.to_string(), "json: unknown field \"Service\"");
 }
