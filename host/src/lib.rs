@@ -3,10 +3,13 @@
 
 pub mod agent;
 pub mod clock;
+pub mod config;
 pub mod crypto;
+pub mod definition;
 mod hardening;
 pub mod random;
 pub mod server;
 pub mod store;
+pub mod telemetry;
 
 pub use hardening::protect_memory;
