@@ -2,6 +2,7 @@
 //! server's; the controls are accepted.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 use chancery_core::{
@@ -23,11 +24,11 @@ fn verify(
     bundle.verify_peer(&chain, role, algorithms, Timestamp::from_unix(NOW))
 }
 
-fn victim() -> (TestCa, TrustBundle) {
-    let ca = TestCa::root(TRUST_DOMAIN, NOW).unwrap();
-    let root = CheckedRoot::restore(ca.der()).unwrap();
-    let trust_domain = TrustDomain::parse(TRUST_DOMAIN).unwrap();
-    (ca, TrustBundle::new(trust_domain, [root]).unwrap())
+fn victim() -> Result<(TestCa, TrustBundle), Box<dyn Error>> {
+    let ca = TestCa::root(TRUST_DOMAIN, NOW)?;
+    let root = CheckedRoot::restore(ca.der())?;
+    let trust_domain = TrustDomain::parse(TRUST_DOMAIN)?;
+    Ok((ca, TrustBundle::new(trust_domain, [root])?))
 }
 
 /// The variant's name: the rule that was broken.
@@ -39,7 +40,7 @@ fn rule(violation: &Violation) -> String {
 
 #[test]
 fn each_hostile_chain_is_refused_by_its_rule() {
-    let (ca, bundle) = victim();
+    let (ca, bundle) = victim().unwrap();
     let cases = hostile::cases(&ca).unwrap();
     assert!(cases.len() >= 60, "{} cases", cases.len());
     let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
@@ -58,7 +59,7 @@ fn each_hostile_chain_is_refused_by_its_rule() {
 
 #[test]
 fn no_hostile_chain_buys_time() {
-    let (ca, bundle) = victim();
+    let (ca, bundle) = victim().unwrap();
     for case in hostile::cases(&ca).unwrap() {
         // The best of five: other tests share the machine.
         let best = (0..5)
@@ -76,7 +77,7 @@ fn no_hostile_chain_buys_time() {
 
 #[test]
 fn the_controls_are_accepted() {
-    let (ca, bundle) = victim();
+    let (ca, bundle) = victim().unwrap();
     for case in hostile::controls(&ca).unwrap() {
         for role in [PeerRole::Client, PeerRole::Server] {
             let peer = verify(&bundle, &case, role).expect(&case.name);

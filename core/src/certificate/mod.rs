@@ -44,4 +44,6 @@ pub use summary::CertificateSummary;
 pub use violation::Violation;
 
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod testing;

@@ -19,11 +19,20 @@ pub(super) fn cases(ca: &TestCa) -> Result<Vec<HostileCase>, Error> {
     if let Some(length) = endless.get_mut(1) {
         *length = 0x80;
     }
+    // The algorithm inside the signed part becomes another than the one outside.
+    let ecdsa_sha256 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let ecdsa_sha384 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3];
+    let two_algorithms = ca.forge(&leaf, &ecdsa_sha256, &ecdsa_sha384)?;
     let nested = (0..5000).fold(Vec::new(), |inner, _| wrap(0x30, &inner));
     let junk: &[(&str, &str, Vec<Vec<u8>>)] = &[
         ("half a certificate", "Malformed", vec![half.clone()]),
         ("one byte more", "Malformed", vec![longer]),
         ("flipped signature bit", "Signature", vec![flipped]),
+        (
+            "two signature algorithms",
+            "Malformed",
+            vec![two_algorithms],
+        ),
         ("indefinite length", "Malformed", vec![endless]),
         ("no bytes", "Malformed", vec![Vec::new()]),
         ("one byte", "Malformed", vec![vec![0x30]]),

@@ -17,7 +17,7 @@ fn a_root_is_known_by_what_consul_shows_of_it() {
     assert_eq!(checked.id(), colon_hex(&Sha1::digest(&root.der)));
     assert_eq!(checked.id().len(), 59);
     let issuer = checked.issuer();
-    assert_eq!(issuer.serial().to_u64(), Some(7));
+    assert_eq!(issuer.serial().low_u64(), 7);
     assert_eq!(issuer.subject(), "CN=pri-abc.consul.ca.11111111.consul");
     assert_eq!(issuer.subject_key_id().to_string(), ["ab"; 32].join(":"));
     assert_eq!(issuer.key(), &KeyKind::P256);
@@ -45,6 +45,38 @@ fn a_root_must_be_valid_and_signed_by_itself() {
     assert_breaks(check_root(&twin.der), "Signature");
     let claimed = TestCa::root("root").sub("root", |_| {});
     assert_breaks(check_root(&claimed.der), "AuthorityKeyId");
+}
+
+#[test]
+fn a_root_with_something_behind_it_is_refused() {
+    let mut der = TestCa::root("root").der;
+    CheckedRoot::restore(&der).unwrap();
+    der.push(0);
+    assert_breaks(CheckedRoot::restore(&der), "Malformed");
+}
+
+#[test]
+fn the_algorithm_must_be_the_same_inside_and_outside() {
+    use rcgen::SigningKey as _;
+    let root = TestCa::root("root");
+    let (_, parsed) = x509_parser::parse_x509_certificate(&root.der).unwrap();
+    let mut signed = parsed.tbs_certificate.as_ref().to_vec();
+    // ecdsa-with-SHA256 becomes ecdsa-with-SHA384 in the signed part, which is signed anew.
+    let sha256 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let mut parts = signed.windows(8);
+    let position = parts.position(|part| part == sha256).unwrap();
+    signed[position + 7] = 3;
+    let signature = root.key.sign(&signed).unwrap();
+    let bits = [
+        &[3, u8::try_from(signature.len() + 1).unwrap(), 0],
+        &*signature,
+    ]
+    .concat();
+    let outside = [&[0x30, 10, 6, 8], &sha256[..]].concat();
+    let content = [signed, outside, bits].concat();
+    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+    let der = [&[0x30, 0x82], &length[..], &content].concat();
+    assert_breaks(check_root(&der), "Malformed");
 }
 
 struct Asked {

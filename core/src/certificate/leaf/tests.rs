@@ -146,6 +146,8 @@ fn what_comes_behind_a_leaf_must_be_cas() {
     let asked = Asked::new();
     let chain = vec![asked.leaf(|_| {}), asked.leaf(|_| {})];
     assert_breaks(asked.check(chain), "NotCa");
+    let old = asked.root.sub("old", |sub| set_validity(sub, -60, -1));
+    assert_breaks(asked.check(vec![asked.leaf(|_| {}), old.der]), "Expired");
     assert_breaks(asked.check(vec![]), "ChainLength");
 }
 
