@@ -268,3 +268,6 @@ impl<P: CaProvider> CaProvider for Guard<P> {
         }
     }
 }
+
+#[cfg(all(test, feature = "builtin"))]
+mod tests;
