@@ -8,8 +8,8 @@ mod time;
 pub use intention::{
     Action, By, Decision, DefaultPolicy, Explanation, Flip, HashSeed, Intention, IntentionChange,
     IntentionCommand, IntentionDraft, IntentionError, IntentionErrors, IntentionId,
-    IntentionIdError, IntentionNamespace, IntentionSet, NameRef, PairKey, QualifiedName,
-    QualifiedNameError, Reason,
+    IntentionIdError, IntentionNamespace, IntentionSet, IntentionStamps, NameRef, PairKey,
+    QualifiedName, QualifiedNameError, Reason,
 };
 pub use secret::{Sealed, Secret};
 pub use time::{Instant, Now, Timestamp};
