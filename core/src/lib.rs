@@ -38,8 +38,8 @@ pub use identity::{
 pub use intention::{
     Action, By, Decision, DefaultPolicy, Explanation, Flip, HashSeed, Intention, IntentionChange,
     IntentionCommand, IntentionDraft, IntentionError, IntentionErrors, IntentionId,
-    IntentionIdError, IntentionNamespace, IntentionSet, NameRef, PairKey, QualifiedName,
-    QualifiedNameError, Reason,
+    IntentionIdError, IntentionNamespace, IntentionSet, IntentionStamps, NameRef, PairKey,
+    QualifiedName, QualifiedNameError, Reason,
 };
 pub use local::{
     CheckDefinition, CheckError, CheckRegistration, CheckResult, CheckedCheck, CheckedRegistration,

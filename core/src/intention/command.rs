@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::draft::{CheckedDraft, IntentionDraft, IntentionErrors};
 use super::id::{IntentionId, IntentionIdError};
 use super::index::IntentionSet;
-use super::model::{Intention, PairKey};
-use super::names::QualifiedName;
+use super::model::{Intention, IntentionStamps, PairKey};
+use super::names::{QualifiedName, QualifiedNameError};
 use crate::time::Now;
 
 /// What a caller wants done with the intentions.
@@ -27,9 +27,9 @@ pub enum IntentionCommand {
     },
     /// Remove the rule for a pair; no error if there is none.
     DeleteExact {
-        /// The source, or `*`.
+        /// The source: `name` or `namespace/name`, either may be `*`.
         source: String,
-        /// The destination, or `*`.
+        /// The destination, likewise.
         destination: String,
     },
     /// Replace the rule with an identifier by another, which may be for another pair.
@@ -39,12 +39,12 @@ pub enum IntentionCommand {
         /// The rule; what is empty here is empty afterwards.
         draft: IntentionDraft,
     },
-    /// Make or replace the rule for a pair (Consul 1.9). The names in the draft and its
-    /// identifier are ignored; a rule that has an identifier keeps it, a new one gets none.
+    /// Make or replace the rule for a pair (Consul 1.9). Both sides and the identifier in the
+    /// draft are ignored; a rule that has an identifier keeps it, a new one gets none.
     UpsertExact {
-        /// The source, or `*`.
+        /// The source: `name` or `namespace/name`, either may be `*`.
         source: String,
-        /// The destination, or `*`.
+        /// The destination, likewise.
         destination: String,
         /// The rule. Its `meta` must be empty, or what the rule has already.
         draft: IntentionDraft,
@@ -87,6 +87,16 @@ pub enum IntentionError {
     /// `meta` other than the rule has, by exact names.
     #[error("Meta must not be specified, or should be unchanged during an update.")]
     MetaChanged,
+    /// A side given by name has two slashes or more.
+    #[error("{field} {text:?} is invalid: {error}")]
+    Name {
+        /// `source` or `destination`.
+        field: &'static str,
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        error: QualifiedNameError,
+    },
     /// The caller may not write intentions for this destination.
     #[error("Permission denied")]
     PermissionDenied,
@@ -185,13 +195,17 @@ impl Write<'_> {
     }
 
     fn upsert_exact(&self, source: &str, destination: &str, draft: &IntentionDraft) -> Outcome {
-        self.permit(destination)?;
-        let mut draft = draft.clone();
-        draft.source_ns.clear();
-        draft.destination_ns.clear();
-        source.clone_into(&mut draft.source_name);
-        destination.clone_into(&mut draft.destination_name);
-        let old = self.exact(source, destination);
+        let source = qualified("source", source)?;
+        let destination = qualified("destination", destination)?;
+        self.permit(destination.name())?;
+        let mut draft = IntentionDraft {
+            source_ns: source.namespace().to_owned(),
+            source_name: source.name().to_owned(),
+            destination_ns: destination.namespace().to_owned(),
+            destination_name: destination.name().to_owned(),
+            ..draft.clone()
+        };
+        let old = self.set.exact(source, destination);
         let meta = old.map(Intention::meta).filter(|meta| !meta.is_empty());
         match meta {
             _ if draft.meta.is_empty() => (),
@@ -209,12 +223,12 @@ impl Write<'_> {
     }
 
     fn delete_exact(&self, source: &str, destination: &str) -> Outcome {
-        self.permit(destination)?;
-        let old = self.exact(source, destination);
-        Ok(old
-            .map(|old| IntentionChange::Delete(old.key()))
-            .into_iter()
-            .collect())
+        let source = qualified("source", source)?;
+        let destination = qualified("destination", destination)?;
+        self.permit(destination.name())?;
+        let old = self.set.exact(source, destination);
+        let change = old.map(|old| IntentionChange::Delete(old.key()));
+        Ok(change.into_iter().collect())
     }
 
     fn permit(&self, destination: &str) -> Result<(), IntentionError> {
@@ -228,13 +242,6 @@ impl Write<'_> {
     fn find(&self, id: &str) -> Result<Option<&Intention>, IntentionError> {
         let id = IntentionId::parse(id).map_err(IntentionError::Id)?;
         Ok(self.set.by_id(id))
-    }
-
-    fn exact(&self, source: &str, destination: &str) -> Option<&Intention> {
-        self.set.exact(
-            QualifiedName::plain(source),
-            QualifiedName::plain(destination),
-        )
     }
 
     fn refuse_duplicate(
@@ -251,26 +258,30 @@ impl Write<'_> {
     }
 
     fn row(&self, id: Option<IntentionId>, draft: CheckedDraft) -> Intention {
-        Intention {
-            id,
-            source_namespace: draft.source_namespace,
-            source_name: draft.source_name,
-            destination_namespace: draft.destination_namespace,
-            destination_name: draft.destination_name,
-            action: draft.action,
-            remarks: draft.remarks.shared(),
+        let stamps = IntentionStamps {
             created_at: self.now.wall,
             updated_at: self.now.wall,
             create_index: self.revision,
             modify_index: self.revision,
-        }
+        };
+        Intention::stamped(id, draft, stamps)
     }
 
     fn replacing(&self, old: &Intention, draft: CheckedDraft) -> Intention {
-        Intention {
-            created_at: old.created_at,
-            create_index: old.create_index,
-            ..self.row(old.id, draft)
-        }
+        let stamps = IntentionStamps {
+            created_at: old.created_at(),
+            updated_at: self.now.wall,
+            create_index: old.create_index(),
+            modify_index: self.revision,
+        };
+        Intention::stamped(old.id(), draft, stamps)
     }
+}
+
+fn qualified<'a>(field: &'static str, text: &'a str) -> Result<QualifiedName<'a>, IntentionError> {
+    QualifiedName::parse(text).map_err(|error| IntentionError::Name {
+        field,
+        text: text.to_owned(),
+        error,
+    })
 }

@@ -67,6 +67,16 @@ impl IntentionSet {
         }
     }
 
+    /// A set of given rules; of two for one pair the later one counts.
+    #[must_use]
+    pub fn with_rules(seed: HashSeed, rules: impl IntoIterator<Item = Intention>) -> Self {
+        let mut set = Self::new(seed);
+        for rule in rules {
+            set.put(rule);
+        }
+        set
+    }
+
     /// Carries out one change that [`propose`](Self::propose) decided on, and says which pair
     /// it touched.
     pub fn apply(&mut self, change: IntentionChange) -> PairKey {

@@ -56,5 +56,5 @@ pub use draft::{IntentionDraft, IntentionErrors};
 pub use explanation::{Explanation, Flip};
 pub use id::{IntentionId, IntentionIdError};
 pub use index::{By, IntentionSet};
-pub use model::{Action, Intention, IntentionNamespace, PairKey};
+pub use model::{Action, Intention, IntentionNamespace, IntentionStamps, PairKey};
 pub use names::{HashSeed, NameRef, QualifiedName, QualifiedNameError};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use blake2::{Blake2b256, Digest};
 use serde::{Deserialize, Serialize};
 
+use super::draft::{CheckedDraft, IntentionDraft, IntentionErrors};
 use super::id::IntentionId;
 use super::names::fold;
 use super::precedence::{Reach, precedence};
@@ -71,8 +72,8 @@ impl IntentionNamespace {
 /// A rule: source and destination, whether the one may connect to the other, and what people
 /// wrote beside it.
 ///
-/// Comes only out of [`propose`](super::IntentionSet::propose) or of a stored row, so it has
-/// been checked. About a hundred bytes; clones share the texts.
+/// Comes only out of [`propose`](super::IntentionSet::propose), [`from_draft`](Self::from_draft)
+/// or a stored row, so it has been checked. About a hundred bytes; clones share the texts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Row", into = "Row")]
 pub struct Intention {
@@ -106,9 +107,59 @@ impl Remarks {
     }
 }
 
+/// When and by which revisions a rule was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "what every stored row carries, filled in by whoever read the row"
+)]
+pub struct IntentionStamps {
+    /// When the rule was made.
+    pub created_at: Timestamp,
+    /// When the rule was last written.
+    pub updated_at: Timestamp,
+    /// The revision that made the rule.
+    pub create_index: u64,
+    /// The revision that last wrote the rule.
+    pub modify_index: u64,
+}
+
 static NO_META: BTreeMap<String, String> = BTreeMap::new();
 
 impl Intention {
+    /// A rule that somebody else stored, for holders of a part of a set (a proxy that watches
+    /// its service's rules, an embedding program). `draft.id` is not looked at.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the draft.
+    pub fn from_draft(
+        draft: &IntentionDraft,
+        id: Option<IntentionId>,
+        stamps: IntentionStamps,
+    ) -> Result<Self, IntentionErrors> {
+        Ok(Self::stamped(id, draft.check()?, stamps))
+    }
+
+    pub(super) fn stamped(
+        id: Option<IntentionId>,
+        draft: CheckedDraft,
+        stamps: IntentionStamps,
+    ) -> Self {
+        Self {
+            id,
+            source_namespace: draft.source_namespace,
+            source_name: draft.source_name,
+            destination_namespace: draft.destination_namespace,
+            destination_name: draft.destination_name,
+            action: draft.action,
+            remarks: draft.remarks.shared(),
+            created_at: stamps.created_at,
+            updated_at: stamps.updated_at,
+            create_index: stamps.create_index,
+            modify_index: stamps.modify_index,
+        }
+    }
+
     /// The identifier. Rules made by exact names have none (Consul 1.9 and later).
     #[must_use]
     pub const fn id(&self) -> Option<IntentionId> {

@@ -336,6 +336,14 @@ fn exact_names_make_replace_and_remove() {
     };
     assert_eq!(write(&mut set, &remove, 35).unwrap().len(), 1);
     assert_eq!(write(&mut set, &remove, 36), Ok(vec![]));
+    let slashes = IntentionCommand::DeleteExact {
+        source: "a/b/c".into(),
+        destination: "db".into(),
+    };
+    assert_eq!(
+        refused(&set, &slashes),
+        "source \"a/b/c\" is invalid: input can contain at most one '/'"
+    );
     assert_eq!(set.by_id(id(0)), None);
 }
 

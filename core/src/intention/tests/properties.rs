@@ -45,11 +45,7 @@ fn rules() -> impl Strategy<Value = Vec<Intention>> {
 }
 
 fn compiled(rules: &[Intention]) -> IntentionSet {
-    let mut set = empty();
-    for rule in rules {
-        set.put(rule.clone());
-    }
-    set
+    IntentionSet::with_rules(HashSeed([3, 4]), rules.iter().cloned())
 }
 
 proptest! {
@@ -116,10 +112,145 @@ proptest! {
             }
             snapshots.push((set.clone(), model.clone()));
         }
+        for (set, model) in &snapshots {
+            assert_equal(set, model);
+        }
+        let rules: Vec<_> = model.into_values().collect();
+        for source in NAMES {
+            for destination in NAMES {
+                let decision = set.decide(source, destination, DefaultPolicy::Deny);
+                let fitting = model::fitting(&rules, source, destination);
+                prop_assert_eq!(decision.winner(), fitting.first().copied());
+            }
+        }
+    }
+}
+
+/// Which of the five commands, the identifier and the names it is about.
+type Step = (u8, u32, &'static str, &'static str, bool);
+
+fn step() -> impl Strategy<Value = Step> {
+    (0..5_u8, 0..6_u32, name(), name(), any::<bool>())
+}
+
+proptest! {
+    #[test]
+    fn commands_do_what_the_naive_model_does(steps in prop::collection::vec(step(), 1..50)) {
+        let mut set = empty();
+        let mut model: Vec<Intention> = Vec::new();
+        let mut snapshots = Vec::new();
+        for (revision, step) in (2_u64..).zip(steps) {
+            let accepted = write(&mut set, &command(step), revision).is_ok();
+            let expected = carry_out(&mut model, step, revision);
+            prop_assert_eq!(accepted, expected, "{:?} on {:?}", step, texts(&set.sorted()));
+            snapshots.push((set.clone(), model.clone()));
+        }
         for (set, model) in snapshots {
+            let model = model.into_iter().map(|row| (row.key(), row)).collect();
             assert_equal(&set, &model);
         }
     }
+}
+
+fn command((kind, number, source, destination, allow): Step) -> IntentionCommand {
+    let draft = draft(
+        "default/x",
+        "default/x",
+        if allow { "allow" } else { "deny" },
+    );
+    let named = IntentionDraft {
+        source_name: source.into(),
+        destination_name: destination.into(),
+        ..draft.clone()
+    };
+    // A name with a slash would be taken for one with a namespace.
+    let exact = |name: &str| format!("default/{}", name.replace('/', "-"));
+    let (from, to) = (exact(source), exact(destination));
+    match kind {
+        0 => IntentionCommand::Create {
+            id: id(number),
+            draft: named,
+        },
+        1 => IntentionCommand::Update {
+            id: id(number).to_string(),
+            draft: named,
+        },
+        2 => IntentionCommand::Delete {
+            id: id(number).to_string(),
+        },
+        3 => IntentionCommand::UpsertExact {
+            source: from,
+            destination: to,
+            draft,
+        },
+        _ => IntentionCommand::DeleteExact {
+            source: from,
+            destination: to,
+        },
+    }
+}
+
+/// The same on a list of rules; says whether the command is accepted.
+fn carry_out(
+    rows: &mut Vec<Intention>,
+    (kind, number, source, destination, allow): Step,
+    revision: u64,
+) -> bool {
+    let exact = |name: &str| name.replace('/', "-");
+    let (source, destination) = match kind {
+        3 | 4 => (exact(source), exact(destination)),
+        _ => (source.to_owned(), destination.to_owned()),
+    };
+    let wall = at(i64::try_from(revision).unwrap()).wall;
+    let mut new = Intention {
+        created_at: wall,
+        updated_at: wall,
+        create_index: revision,
+        modify_index: revision,
+        ..model::sample(&source, &destination, allow)
+    };
+    let key = new.key();
+    let by_id = rows.iter().position(|row| row.id() == Some(id(number)));
+    let by_pair = rows.iter().position(|row| row.key() == key);
+    let old = match kind {
+        0 if by_id.is_none() && by_pair.is_none() => {
+            new.id = Some(id(number));
+            None
+        }
+        1 if by_id.is_some() && (by_pair.is_none() || by_pair == by_id) => by_id,
+        2 if by_id.is_some() => by_id,
+        3 | 4 => by_pair,
+        _ => return false,
+    };
+    if let Some(old) = old.map(|at| rows.remove(at)) {
+        new.id = old.id();
+        new.created_at = old.created_at();
+        new.create_index = old.create_index();
+    }
+    if !matches!(kind, 2 | 4) {
+        rows.push(new);
+    }
+    true
+}
+
+#[test]
+fn neither_seed_nor_order_of_writes_shows() {
+    let rows: Vec<_> = (0..500)
+        .map(|number| model::sample(&format!("s{}", number % 25), &format!("D{number}"), true))
+        .collect();
+    let one = IntentionSet::with_rules(HashSeed([1, 2]), rows.iter().cloned());
+    let mut other = IntentionSet::with_rules(HashSeed([3, 4]), rows.iter().rev().cloned());
+    for row in &rows {
+        other.delete(&row.key());
+        other.put(row.clone());
+    }
+    assert_eq!(one.sorted(), other.sorted());
+    let name = QualifiedName::plain("s7");
+    assert_eq!(one.matching(By::Source, name).len(), 20);
+    assert_eq!(
+        one.matching(By::Source, name),
+        other.matching(By::Source, name)
+    );
 }
 
 fn assert_equal(set: &IntentionSet, model: &BTreeMap<PairKey, Intention>) {
