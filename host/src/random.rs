@@ -13,6 +13,17 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     Ok(bytes)
 }
 
+/// The bytes of a random UUID (RFC 9562 §5.4).
+///
+/// # Errors
+///
+/// As [`bytes`].
+pub fn uuid() -> Result<[u8; 16], NoRandomness> {
+    let random = u128::from_be_bytes(bytes()?);
+    let versioned = (random & !(0xf << 76)) | (0x4 << 76);
+    Ok(((versioned & !(0x3 << 62)) | (0x2 << 62)).to_be_bytes())
+}
+
 /// A number spread evenly over 0 to 1. Falls back to the middle when there is no randomness:
 /// it only spreads load.
 #[must_use]
@@ -27,3 +38,16 @@ pub fn fraction() -> f64 {
 #[error("the operating system gives no random numbers")]
 #[non_exhaustive]
 pub struct NoRandomness;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_says_its_version_and_variant() {
+        let uuid = uuid().unwrap();
+        assert_eq!(uuid[6] >> 4, 4);
+        assert_eq!(uuid[8] >> 6, 2);
+        assert_ne!(uuid, super::uuid().unwrap());
+    }
+}

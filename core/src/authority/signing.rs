@@ -22,6 +22,8 @@ pub struct SigningView {
     pub issuer: Der,
     /// Key identifier of the issuer, colon-separated hex.
     pub issuer_key_id: String,
+    /// Start of the issuer's validity: nothing is older than its issuer.
+    pub issuer_not_before: Timestamp,
     /// End of the issuer's validity: nothing outlives its issuer.
     pub issuer_not_after: Timestamp,
     /// Certificates to send with a leaf, from its issuer upwards, the root left out.
@@ -47,6 +49,7 @@ impl SigningView {
             trust_domain: record.trust_domain.clone(),
             issuer: root.certificate.clone(),
             issuer_key_id: root.signing_key_id.clone(),
+            issuer_not_before: root.not_before,
             issuer_not_after: root.not_after,
             intermediates: root.intermediates.clone(),
             leaf_life: configuration.lifetimes.leaf,
@@ -55,10 +58,13 @@ impl SigningView {
     }
 
     /// First and last second of a leaf issued `now`: a minute back, one leaf life on, and never
-    /// past the issuer or the lease. `None` when nothing would be left of it.
+    /// outside the issuer's validity or past the lease. `None` when nothing would be left of it.
     #[must_use]
     pub fn leaf_validity(&self, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        let not_before = now.saturating_sub(BACKDATE).whole_seconds();
+        let not_before = now
+            .saturating_sub(BACKDATE)
+            .max(self.issuer_not_before)
+            .whole_seconds();
         let not_after = now
             .saturating_add(self.leaf_life)
             .min(self.issuer_not_after)

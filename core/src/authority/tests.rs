@@ -214,6 +214,8 @@ fn a_leaf_outlives_neither_its_issuer_nor_the_lease() {
     assert_eq!(not_after, view.lease_until);
     view.issuer_not_after = now.saturating_add(Duration::from_secs(1));
     assert_eq!(view.leaf_validity(now).unwrap().1, view.issuer_not_after);
+    view.issuer_not_before = at(90).wall;
+    assert_eq!(view.leaf_validity(now).unwrap().0, at(90).wall);
     view.issuer_not_after = now;
     assert_eq!(view.leaf_validity(now), None);
 }

@@ -1,10 +1,8 @@
 //! "May this connection happen?", answered from memory.
 
-use std::sync::Arc;
-
 use chancery_core::{DefaultPolicy, SpiffeId};
 
-use crate::server::{Server, View};
+use crate::server::Server;
 
 /// Why the question was not answered. The texts are Consul's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,15 +29,13 @@ pub struct Verdict {
     pub reason: String,
 }
 
-/// Whether the holder of a certificate for `uri` may connect to `target` now.
-///
-/// Trust domain and datacenter are not compared: whoever asks has verified the certificate, and
-/// the chain proves them (Consul decides likewise).
-///
-/// # Errors
-///
-/// When the question makes no sense.
-pub fn authorize(server: &Server, target: &str, uri: &str) -> Result<Verdict, AuthorizeError> {
+/// See [`Agent::authorize`](super::Agent::authorize).
+pub(super) fn authorize(
+    server: &Server,
+    default: DefaultPolicy,
+    target: &str,
+    uri: &str,
+) -> Result<Verdict, AuthorizeError> {
     if target.is_empty() {
         return Err(AuthorizeError::NoTarget);
     }
@@ -47,11 +43,11 @@ pub fn authorize(server: &Server, target: &str, uri: &str) -> Result<Verdict, Au
     let SpiffeId::Service(source) = identity else {
         return Err(AuthorizeError::NotAService);
     };
-    let view: Arc<View> = server.view();
-    let decision =
-        view.state()
-            .intentions()
-            .decide(source.service().as_str(), target, DefaultPolicy::Allow);
+    let view = server.view();
+    let decision = view
+        .state()
+        .intentions()
+        .decide(source.service().as_str(), target, default);
     Ok(Verdict {
         authorized: decision.allowed(),
         reason: decision.reason().to_string(),

@@ -1,7 +1,7 @@
 //! The local agent: the services of this machine, their leafs, and the answer to "may this
 //! connection happen?".
 
-pub mod authorize;
+mod authorize;
 mod issuer;
 pub mod leafs;
 pub mod local;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use chancery_core::LocalState;
 
 use crate::server::{AuthorityHost, Server};
+pub use authorize::{AuthorizeError, Verdict};
 use issuer::LeafIssuer;
 use leafs::Leafs;
 use local::LocalAgent;
@@ -60,6 +61,18 @@ impl Agent {
             self.leafs.clone().renew(),
             self.local.clone().run(),
         );
+    }
+
+    /// Whether the holder of a certificate for `uri` may connect to `target` now.
+    ///
+    /// Trust domain and datacenter are not compared: whoever asks has verified the certificate,
+    /// and the chain proves them (Consul decides likewise).
+    ///
+    /// # Errors
+    ///
+    /// When the question makes no sense.
+    pub fn authorize(&self, target: &str, uri: &str) -> Result<Verdict, AuthorizeError> {
+        authorize::authorize(&self.server, self.settings.default_policy, target, uri)
     }
 
     /// What the agent was told about itself.

@@ -1,8 +1,9 @@
 //! What an agent knows of itself.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use chancery_core::{Datacenter, NodeId, NodeName};
+use chancery_core::{Datacenter, DefaultPolicy, NodeId, NodeName};
 
 /// The agent's own facts, fixed for its life.
 #[derive(Clone, Debug)]
@@ -17,12 +18,14 @@ pub struct AgentSettings {
     pub node_name: NodeName,
     /// The id of its node.
     pub node_id: NodeId,
+    /// What its owner says about the node.
+    pub node_meta: BTreeMap<String, String>,
     /// The address under which other nodes reach this one.
     pub advertise: IpAddr,
-    /// The port that `/v1/status/leader` names; nothing of ours listens there.
-    pub server_port: u16,
     /// Whether it runs in development mode: answers are printed for people.
     pub dev: bool,
     /// Whether Connect is enabled.
     pub connect: bool,
+    /// What holds when no intention matches.
+    pub default_policy: DefaultPolicy,
 }

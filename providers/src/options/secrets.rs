@@ -31,6 +31,20 @@ impl SecretOptions {
     }
 }
 
+/// Secrets that were told apart already, by either spelling of their names. Names that no
+/// provider has are passed over.
+impl<N: AsRef<str>> FromIterator<(N, Secret)> for SecretOptions {
+    fn from_iter<T: IntoIterator<Item = (N, Secret)>>(secrets: T) -> Self {
+        let known = |name: &str| SECRET_NAMES.into_iter().find(|own| same_name(own, name));
+        Self(
+            secrets
+                .into_iter()
+                .filter_map(|(name, secret)| Some((known(name.as_ref())?, secret)))
+                .collect(),
+        )
+    }
+}
+
 /// Takes the secret options out of `options`, in whichever spelling they stand there.
 ///
 /// An empty text counts as not given. A value that is no text is dropped: it cannot be a

@@ -100,8 +100,13 @@ impl AuthorityHost {
     /// # Errors
     ///
     /// When the configuration is wrong, or cannot be stored.
-    pub async fn found(&self, provider: &str, options: OptionMap) -> Result<(), AuthorityFailure> {
-        let configuration = self.configuration(provider, options)?;
+    pub async fn found(
+        &self,
+        provider: &str,
+        options: OptionMap,
+        secrets: &SecretOptions,
+    ) -> Result<(), AuthorityFailure> {
+        let configuration = self.configuration(provider, options, secrets)?;
         let view = self.inner.server.view();
         if let Some(stored) = view.state().authority().configuration() {
             if stored.provider != configuration.provider || stored.options != configuration.options
@@ -116,7 +121,7 @@ impl AuthorityHost {
             return Ok(());
         }
         let command = AuthorityCommand::Bootstrap {
-            cluster_id: cluster_id()?,
+            cluster_id: random::uuid()?,
             configuration,
             operation: OperationId::from_random(random::bytes()?),
         };
@@ -127,16 +132,16 @@ impl AuthorityHost {
         &self,
         provider: &str,
         options: OptionMap,
+        secrets: &SecretOptions,
     ) -> Result<CaConfiguration, AuthorityFailure> {
         create(provider).map_err(|error| AuthorityFailure::Provider {
             provider: provider.to_owned(),
             error,
         })?;
-        let (options, secrets) = split_secrets(options);
         let parsed = CaOptions::parse(&options).map_err(AuthorityFailure::Options)?;
         let mut configuration = CaConfiguration::new(provider, options, lifetimes(&parsed));
         if !secrets.is_empty() {
-            let text = secrets_to_json(&secrets);
+            let text = secrets_to_json(secrets);
             configuration.secrets = Some(self.inner.sealer.seal(&text, SECRETS_CONTEXT)?);
         }
         Ok(configuration)
@@ -271,11 +276,4 @@ const fn lifetimes(options: &CaOptions) -> Lifetimes {
         intermediate: options.intermediate_cert_ttl,
         root: options.root_cert_ttl,
     }
-}
-
-/// A random UUID (RFC 9562 §5.4).
-fn cluster_id() -> Result<[u8; 16], NoRandomness> {
-    let bytes = u128::from_be_bytes(random::bytes()?);
-    let version = (bytes & !(0xf << 76)) | (0x4 << 76);
-    Ok(((version & !(0x3 << 62)) | (0x2 << 62)).to_be_bytes())
 }

@@ -70,7 +70,9 @@ async fn a_leaf_of_a_founded_authority_verifies_against_the_published_roots() {
     let server = server(&store).await;
     let sealer = ephemeral();
     let host = host(&server, &sealer);
-    host.found("consul", OptionMap::new()).await.unwrap();
+    host.found("consul", OptionMap::new(), &SecretOptions::default())
+        .await
+        .unwrap();
     has_root(&server).await;
     let leaf = host.sign_leaf(&csr(&server, "web")).await.unwrap();
     let view = server.view();
@@ -101,7 +103,7 @@ async fn a_restarted_host_signs_with_the_same_root_and_a_foreign_seal_key_signs_
     let sealer = ephemeral();
     let first = server(&store).await;
     host(&first, &sealer)
-        .found("consul", OptionMap::new())
+        .found("consul", OptionMap::new(), &SecretOptions::default())
         .await
         .unwrap();
     has_root(&first).await;
@@ -116,7 +118,10 @@ async fn a_restarted_host_signs_with_the_same_root_and_a_foreign_seal_key_signs_
     let store = Arc::new(store.reopen());
     let second = server(&store).await;
     let again = host(&second, &sealer);
-    again.found("consul", OptionMap::new()).await.unwrap();
+    again
+        .found("consul", OptionMap::new(), &SecretOptions::default())
+        .await
+        .unwrap();
     again.sign_leaf(&csr(&second, "web")).await.unwrap();
     assert_eq!(id(&second), root);
 
@@ -133,10 +138,17 @@ async fn wrong_options_are_refused_before_anything_is_stored() {
     let server = server(&store).await;
     let host = host(&server, &ephemeral());
     let options = |value: serde_json::Value| value.as_object().unwrap().clone();
-    let error = host.found("nope", OptionMap::new()).await.unwrap_err();
+    let error = host
+        .found("nope", OptionMap::new(), &SecretOptions::default())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains(r#"unknown CA provider "nope""#));
     let error = host
-        .found("consul", options(json!({"LeafCertTTL": "1m"})))
+        .found(
+            "consul",
+            options(json!({"LeafCertTTL": "1m"})),
+            &SecretOptions::default(),
+        )
         .await
         .unwrap_err();
     assert_eq!(
@@ -152,7 +164,7 @@ async fn the_key_of_the_root_is_stored_sealed_only() {
     let server = server(&store).await;
     let sealer = ephemeral();
     host(&server, &sealer)
-        .found("consul", OptionMap::new())
+        .found("consul", OptionMap::new(), &SecretOptions::default())
         .await
         .unwrap();
     has_root(&server).await;
