@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::testing::algorithms;
 use super::{
-    CertificateSummary, CheckedRoot, PeerRole, TrustBundle, VerifiedPeer, Violation,
+    CaPolicy, CertificateSummary, CheckedRoot, PeerRole, TrustBundle, VerifiedPeer, Violation,
     certificates_from_pem,
 };
 use crate::identity::{SpiffeId, TrustDomain, common_name};
@@ -79,6 +79,9 @@ fn roots_are_to_us_what_they_are_to_consul() {
     for recording in recordings() {
         for root in &recording.roots {
             let checked = root.read();
+            let (der, born) = (checked.issuer().der(), root.not_before);
+            let again = CheckedRoot::check(der, &CaPolicy::any(), algorithms(), born);
+            assert_eq!(again.as_ref(), Ok(&checked), "{}", recording.name);
             let issuer = checked.issuer();
             assert_eq!(checked.id(), root.id);
             assert_eq!(issuer.serial().low_u64(), root.serial_number);

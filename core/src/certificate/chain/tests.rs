@@ -1,3 +1,6 @@
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyIdMethod, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
@@ -453,4 +456,46 @@ fn a_bundle_reads_pem_and_keeps_each_root_once() {
     let pem = crate::certificate::certificates_to_pem([root.leaf(|_| {})]);
     let bundle = TrustBundle::from_pem(trust_domain(), pem.as_bytes());
     assert_breaks(bundle, "NotCa");
+}
+
+/// A leaf, an intermediate and their root with one of every extension that we read.
+static GOOD: LazyLock<(TrustBundle, Vec<Vec<u8>>)> = LazyLock::new(|| {
+    let root = TestCa::root("root");
+    let sub = root.sub("sub", |_| {});
+    let leaf = sub.leaf(|leaf| {
+        leaf.subject_alt_names
+            .push(SanType::DnsName("web.svc".try_into().unwrap()));
+        leaf.custom_extensions = vec![extension(&[1, 2, 3, 4], false, &[5, 0])];
+    });
+    (root.bundle(), vec![leaf, sub.der])
+});
+
+proptest! {
+    #[test]
+    fn no_mutilated_chain_panics_or_passes(
+        which in 0_usize..2,
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_u8..3), 1..6),
+    ) {
+        let (bundle, good) = &*GOOD;
+        let mut chain = good.clone();
+        let der = &mut chain[which];
+        for (place, byte, kind) in edits {
+            let place = place.index(der.len());
+            match kind {
+                0 => der[place] = byte,
+                1 => der.insert(place, byte),
+                _ => { der.remove(place); }
+            }
+        }
+        if let Ok(summary) = crate::certificate::CertificateSummary::inspect(&chain[which]) {
+            let text = summary.to_string();
+            prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+        }
+        match verify(bundle, &chain) {
+            Ok(_) => prop_assert_eq!(&chain, good),
+            Err(violation) => {
+                prop_assert!(!violation.to_string().chars().any(char::is_control));
+            }
+        }
+    }
 }

@@ -53,6 +53,7 @@ impl CheckedCsr {
         let key = KeyKind::of(&info.subject_pki);
         rules::check_key(&key, &policy.keys)?;
         let identity = requested_identity(&request, policy)?;
+        signature::check_envelope(der, info.raw, &request.signature_algorithm)?;
         signature::verify(
             algorithms,
             &info.subject_pki,

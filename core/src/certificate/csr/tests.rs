@@ -1,3 +1,6 @@
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType};
 
 use super::*;
@@ -151,6 +154,17 @@ fn the_signature_must_be_the_keys_own() {
 }
 
 #[test]
+fn what_the_signature_does_not_cover_is_still_der() {
+    let mut der = request(|_| {});
+    // The last algorithm identifier is the outer one: its object identifier gets another tag.
+    let ecdsa = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let mut parts = der.windows(ecdsa.len());
+    let position = parts.rposition(|part| part == ecdsa).unwrap();
+    der[position] = 0x80;
+    assert_breaks(parse(&der), "Malformed");
+}
+
+#[test]
 fn ed25519_is_for_peers_only() {
     let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
     assert_breaks(parse(&request_with(&key, |_| {})), "Key");
@@ -188,4 +202,30 @@ fn two_lists_of_extensions_are_refused() {
         .serialize_request_with_attributes(&key, vec![extensions(&[0x31, 4, 0x30, 0, 0x30, 0])])
         .unwrap();
     assert_breaks(parse(pair.der()), "DuplicateExtension");
+}
+
+static GOOD: LazyLock<Vec<u8>> =
+    LazyLock::new(|| request(|csr| csr.key_usages = vec![KeyUsagePurpose::DigitalSignature]));
+
+proptest! {
+    #[test]
+    fn no_mutilated_request_panics_or_passes(
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_u8..3), 1..6),
+    ) {
+        let mut der = GOOD.clone();
+        for (place, byte, kind) in edits {
+            let place = place.index(der.len());
+            match kind {
+                0 => der[place] = byte,
+                1 => der.insert(place, byte),
+                _ => { der.remove(place); }
+            }
+        }
+        match parse(&der) {
+            Ok(_) => prop_assert_eq!(&der, &*GOOD),
+            Err(violation) => {
+                prop_assert!(!violation.to_string().chars().any(char::is_control));
+            }
+        }
+    }
 }
