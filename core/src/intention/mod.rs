@@ -39,6 +39,7 @@
 mod command;
 mod decision;
 mod draft;
+mod evaluation;
 mod explanation;
 mod id;
 mod index;
