@@ -7,6 +7,8 @@
 
 #[cfg(feature = "builtin")]
 mod builtin;
+#[cfg(feature = "builtin")]
+pub mod conformance;
 mod error;
 mod guard;
 mod options;

@@ -268,3 +268,7 @@ impl<P: CaProvider> CaProvider for Guard<P> {
         }
     }
 }
+
+#[cfg(feature = "builtin")]
+#[cfg(test)]
+mod tests;

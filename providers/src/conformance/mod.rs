@@ -1,0 +1,100 @@
+//! Named checks that every provider passes, whoever wrote it.
+//!
+//! ```
+//! # use chancery_providers::{BuiltIn, KeySpec, conformance};
+//! # async fn example(algorithms: conformance::Algorithms, now: chancery_core::Timestamp) {
+//! let setup = conformance::Setup::new(algorithms, now, KeySpec::EcP256);
+//! let report = conformance::run(BuiltIn::new, &setup).await;
+//! assert!(report.passed(), "{report}");
+//! # }
+//! ```
+//!
+//! No check is skipped: what a provider does not claim among its capabilities is asserted to
+//! be refused. The provider is asked directly, without a guard, so that a careless one shows.
+
+mod cross_sign;
+mod errors;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod intermediate;
+mod leaf;
+mod load;
+mod report;
+mod restart;
+mod root;
+mod stage;
+
+use std::collections::BTreeMap;
+
+use chancery_core::Timestamp;
+use rustls_pki_types::SignatureVerificationAlgorithm;
+
+pub use self::report::{Check, Report};
+use self::stage::Stage;
+use crate::{CaProvider, KeySpec, OptionMap, SecretOptions};
+
+/// With what signatures are verified, such as all of rustls' provider.
+pub type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
+
+/// What the checks need to know.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Setup {
+    /// With what signatures are verified.
+    pub algorithms: Algorithms,
+    /// What time it is; certificates are asked for around it.
+    pub now: Timestamp,
+    /// The key to ask for.
+    pub key: KeySpec,
+    /// The provider's options.
+    pub options: OptionMap,
+    /// The provider's secret options. They are searched for in every error.
+    pub secrets: SecretOptions,
+}
+
+impl Setup {
+    /// A set-up for a provider that needs no options.
+    #[must_use]
+    pub fn new(algorithms: Algorithms, now: Timestamp, key: KeySpec) -> Self {
+        Self {
+            algorithms,
+            now,
+            key,
+            options: OptionMap::new(),
+            secrets: SecretOptions::default(),
+        }
+    }
+}
+
+/// Runs all checks on providers that `make` makes: empty ones, not yet configured.
+///
+/// Several are made, one after another and beside each other, as at restarts and rotations.
+/// What they hold at the end is cleaned up.
+pub async fn run<P: CaProvider + 'static>(make: impl Fn() -> P + Sync, setup: &Setup) -> Report {
+    let stage = Stage::new(&make, setup);
+    let mut report = Report::default();
+    root::check(&stage, &mut report).await;
+    leaf::check(&stage, &mut report).await;
+    load::check(&stage, &mut report).await;
+    restart::check(&stage, &mut report).await;
+    intermediate::check(&stage, &mut report).await;
+    cross_sign::check(&stage, &mut report).await;
+    errors::check(&stage, &mut report).await;
+    report.record("errors: no secret is in any error", stage.leaked());
+    debug_assert_eq!(
+        report
+            .checks()
+            .iter()
+            .fold(BTreeMap::new(), |mut names, check| {
+                *names.entry(check.name).or_insert(0) += 1;
+                names
+            })
+            .len(),
+        report.checks().len(),
+        "every check has a name of its own"
+    );
+    report
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,367 @@
+//! Providers to ask, and what they are asked.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chancery_core::{
+    CaPolicy, CheckedIntermediate, CheckedLeaf, CheckedRoot, Datacenter, Issuer, LeafExpectation,
+    LeafPolicy, Secret, SignatureCheck, SpiffeId, Timestamp, TrustDomain,
+};
+use rcgen::string::Ia5String;
+use rcgen::{CertificateParams, KeyPair, PublicKeyData, SanType};
+use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
+
+use super::Setup;
+use crate::{
+    CaProvider, ConfigureRequest, CrossSignRequest, ErrorKind, ExtendedKeyUsage,
+    IntermediateRequest, IntermediateTemplate, KeySpec, KeyUsage, LeafRequest, LeafTemplate,
+    OperationId, ProviderError, RootAnswer, RootRequest, RootTemplate, SerialNumber,
+    SignIntermediateRequest, Validity,
+};
+
+/// Where checks run.
+pub(super) struct Stage<'a, P> {
+    make: &'a (dyn Fn() -> P + Sync),
+    pub(super) setup: &'a Setup,
+    errors: Mutex<Vec<String>>,
+}
+
+/// A provider that has been asked for its root.
+pub(super) struct Rooted<P> {
+    pub(super) provider: P,
+    pub(super) answer: RootAnswer,
+    pub(super) root: CheckedRoot,
+}
+
+impl<'a, P: CaProvider + 'static> Stage<'a, P> {
+    pub(super) fn new(make: &'a (dyn Fn() -> P + Sync), setup: &'a Setup) -> Self {
+        Self {
+            make,
+            setup,
+            errors: Mutex::default(),
+        }
+    }
+
+    /// An empty provider.
+    pub(super) fn make(&self) -> P {
+        (self.make)()
+    }
+
+    /// The configuration, with `state`.
+    pub(super) fn configuration(&self, state: Option<Secret>) -> Result<ConfigureRequest, String> {
+        Ok(ConfigureRequest {
+            trust_domain: trust_domain()?,
+            datacenter: Datacenter::parse("dc1").map_err(text)?,
+            options: self.setup.options.clone(),
+            secrets: self.setup.secrets.clone(),
+            state,
+        })
+    }
+
+    /// A configured provider.
+    pub(super) async fn configured(&self, state: Option<Secret>) -> Result<P, String> {
+        let mut provider = self.make();
+        let configuration = self.configuration(state)?;
+        self.done("configure", provider.configure(&configuration).await)?;
+        Ok(provider)
+    }
+
+    /// A provider with a root of ten years.
+    pub(super) async fn rooted(&self) -> Result<Rooted<P>, String> {
+        self.rooted_for(10 * YEAR).await
+    }
+
+    /// A provider with a root that lives so long.
+    pub(super) async fn rooted_for(&self, life: Duration) -> Result<Rooted<P>, String> {
+        let provider = self.configured(None).await?;
+        let request = self.root_request(1, life)?;
+        let answer = self.done("root", provider.root(&request).await)?;
+        let root = self.checked_root(&answer.certificate)?;
+        Ok(Rooted {
+            provider,
+            answer,
+            root,
+        })
+    }
+
+    /// What a provider did, or its error in words; errors are kept to be searched for secrets.
+    pub(super) fn done<T>(
+        &self,
+        what: &str,
+        answer: Result<T, ProviderError>,
+    ) -> Result<T, String> {
+        answer.map_err(|error| {
+            self.keep(&error);
+            format!("{what}: {} ({error})", error.kind())
+        })
+    }
+
+    /// That a provider refused, with an error of kind `Refused`.
+    pub(super) fn refused<T>(&self, answer: Result<T, ProviderError>) -> Result<(), String> {
+        self.failed(answer, ErrorKind::Refused)
+    }
+
+    /// That a provider answered with an error of that kind.
+    pub(super) fn failed<T>(
+        &self,
+        answer: Result<T, ProviderError>,
+        kind: ErrorKind,
+    ) -> Result<(), String> {
+        match answer {
+            Ok(_) => Err(format!("it succeeded, must be {kind}")),
+            Err(error) => {
+                self.keep(&error);
+                ensure(error.kind() == kind, || {
+                    format!("it is {} ({error}), must be {kind}", error.kind())
+                })
+            }
+        }
+    }
+
+    fn keep(&self, error: &ProviderError) {
+        self.errors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(format!("{error} {error:?} {}", error.report()));
+    }
+
+    /// That none of the errors so far holds one of the secrets.
+    pub(super) fn leaked(&self) -> Result<(), String> {
+        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        ensure(!errors.is_empty(), || "no error was seen".to_owned())?;
+        let mut planted = vec![CANARY.to_owned()];
+        for name in self.setup.secrets.names() {
+            let secret = self.setup.secrets.find(name).map(Secret::expose);
+            planted.push(String::from_utf8_lossy(secret.unwrap_or_default()).into_owned());
+        }
+        for secret in planted.iter().filter(|secret| !secret.is_empty()) {
+            ensure(!errors.iter().any(|error| error.contains(secret)), || {
+                "an error holds a secret".to_owned()
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn root_request(
+        &self,
+        operation: u8,
+        life: Duration,
+    ) -> Result<RootRequest, String> {
+        Ok(RootRequest {
+            operation: OperationId::from_bytes([operation; 16]),
+            template: RootTemplate::new(
+                "conformance",
+                &trust_domain()?,
+                [operation; 8],
+                serial(&[operation, 0x7f, 1, 2, 3, 4, 5])?,
+                self.setup.key,
+                life,
+                // Not backdated by the template, and the clocks may differ a little.
+                self.setup.now.saturating_sub(MINUTE),
+            ),
+        })
+    }
+
+    pub(super) fn intermediate_template(
+        &self,
+        life: Duration,
+    ) -> Result<IntermediateTemplate, String> {
+        Ok(IntermediateTemplate::new(
+            "conformance",
+            &trust_domain()?,
+            [9; 8],
+            serial(&[0x51; 16])?,
+            life,
+            self.setup.now,
+        ))
+    }
+
+    pub(super) fn intermediate_request(
+        &self,
+        operation: u8,
+    ) -> Result<IntermediateRequest, String> {
+        Ok(IntermediateRequest {
+            operation: OperationId::from_bytes([operation; 16]),
+            template: self.intermediate_template(YEAR)?,
+            key: self.setup.key,
+        })
+    }
+
+    pub(super) fn sign_intermediate_request(
+        &self,
+        csr: CertificateSigningRequestDer<'static>,
+        life: Duration,
+    ) -> Result<SignIntermediateRequest, String> {
+        Ok(SignIntermediateRequest {
+            public_key: spki(&csr)?.into(),
+            csr,
+            template: self.intermediate_template(life)?,
+        })
+    }
+
+    pub(super) fn cross_sign_request(
+        &self,
+        root: &CertificateDer<'static>,
+        life: Duration,
+    ) -> Result<CrossSignRequest, String> {
+        Ok(CrossSignRequest {
+            root: root.clone(),
+            serial: serial(&[0x61; 16])?,
+            validity: Validity::backdated(life, self.setup.now),
+        })
+    }
+
+    /// An ordinary leaf for a service.
+    pub(super) fn leaf_request(&self, key: KeySpec) -> Result<LeafRequest, String> {
+        self.leaf_for(&key_pair(key)?, "ns/default/dc/dc1/svc/web", &[0x41; 16])
+    }
+
+    /// A leaf for that key, path and serial; it lives for a day.
+    pub(super) fn leaf_for(
+        &self,
+        key: &KeyPair,
+        path: &str,
+        number: &[u8],
+    ) -> Result<LeafRequest, String> {
+        let uri = format!("spiffe://{DOMAIN}/{path}");
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = vec![SanType::URI(Ia5String::try_from(&*uri).map_err(text)?)];
+        self.leaf_of(key, &params, uri, number)
+    }
+
+    /// A leaf whose CSR says what `params` say.
+    pub(super) fn leaf_of(
+        &self,
+        key: &KeyPair,
+        params: &CertificateParams,
+        uri: String,
+        number: &[u8],
+    ) -> Result<LeafRequest, String> {
+        let csr = params.serialize_request(key).map_err(text)?;
+        let mut key_usages = vec![KeyUsage::DigitalSignature];
+        if key.is_compatible(&rcgen::PKCS_RSA_SHA256) {
+            key_usages.push(KeyUsage::KeyEncipherment);
+        }
+        Ok(LeafRequest {
+            csr: csr.der().clone(),
+            public_key: key.subject_public_key_info().into(),
+            template: LeafTemplate {
+                common_name: "web.svc.default.11111111.consul".to_owned(),
+                uri,
+                serial: serial(number)?,
+                validity: Validity::backdated(DAY, self.setup.now),
+                key_usages,
+                extended_key_usages: vec![
+                    ExtendedKeyUsage::ClientAuth,
+                    ExtendedKeyUsage::ServerAuth,
+                ],
+            },
+        })
+    }
+
+    pub(super) fn checked_root(&self, root: &[u8]) -> Result<CheckedRoot, String> {
+        CheckedRoot::check(
+            root,
+            &CaPolicy::any(),
+            self.setup.algorithms,
+            self.setup.now,
+        )
+        .map_err(text)
+    }
+
+    /// Who signed the leaf of `chain`: the first intermediate in it, else the root.
+    pub(super) fn issuer_of(
+        &self,
+        chain: &[CertificateDer<'_>],
+        root: &CheckedRoot,
+    ) -> Result<Issuer, String> {
+        match chain.get(1) {
+            Some(intermediate) => CheckedIntermediate::restore(intermediate)
+                .map(|checked| checked.issuer().clone())
+                .map_err(text),
+            None => Ok(root.issuer().clone()),
+        }
+    }
+
+    /// Applies the policy to a chain that answers `request`.
+    pub(super) fn checked_leaf(
+        &self,
+        request: &LeafRequest,
+        chain: &[CertificateDer<'_>],
+        issuer: &Issuer,
+    ) -> Result<CheckedLeaf, String> {
+        let identity = SpiffeId::parse(&request.template.uri).map_err(text)?;
+        let expected = LeafExpectation {
+            identity: &identity,
+            spki_der: &request.public_key,
+            not_before: request.template.validity.not_before,
+            not_after: request.template.validity.not_after,
+            issuer,
+            policy: &LeafPolicy::issued(),
+            signature: SignatureCheck::Verify,
+        };
+        let chain = chain.iter().map(|der| der.to_vec()).collect();
+        CheckedLeaf::check(chain, &expected, self.setup.algorithms, self.setup.now).map_err(text)
+    }
+}
+
+pub(super) fn trust_domain() -> Result<TrustDomain, String> {
+    TrustDomain::parse(DOMAIN).map_err(text)
+}
+
+pub(super) fn serial(bytes: &[u8]) -> Result<SerialNumber, String> {
+    SerialNumber::from_be_bytes(bytes).ok_or_else(|| "no serial number".to_owned())
+}
+
+/// A key for a leaf. RSA takes its time here: it is not worth another thread in a test.
+pub(super) fn key_pair(key: KeySpec) -> Result<KeyPair, String> {
+    let pair = match key {
+        KeySpec::EcP256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
+        KeySpec::EcP384 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
+        KeySpec::EcP521 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512),
+        KeySpec::Ed25519 => KeyPair::generate_for(&rcgen::PKCS_ED25519),
+        KeySpec::Rsa2048 => {
+            KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048)
+        }
+        KeySpec::Rsa4096 => {
+            KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_4096)
+        }
+    };
+    pair.map_err(text)
+}
+
+/// The public key of a CSR.
+pub(super) fn spki(csr: &[u8]) -> Result<Vec<u8>, String> {
+    use x509_parser::certification_request::X509CertificationRequest;
+    use x509_parser::prelude::FromDer as _;
+
+    let (_, csr) = X509CertificationRequest::from_der(csr).map_err(text)?;
+    Ok(csr.certification_request_info.subject_pki.raw.to_vec())
+}
+
+pub(super) fn ensure(holds: bool, reason: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(reason()) }
+}
+
+/// That both are the same, else both in words.
+pub(super) fn same<T: PartialEq + std::fmt::Display>(found: &T, wanted: &T) -> Result<(), String> {
+    ensure(found == wanted, || {
+        format!("it is {found}, must be {wanted}")
+    })
+}
+
+pub(super) fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// The moment as certificates hold it.
+pub(super) fn seconds(moment: Timestamp) -> Timestamp {
+    moment.whole_seconds()
+}
+
+pub(super) const CANARY: &str = "c0nf0rmance-canary";
+pub(crate) const DOMAIN: &str = "11111111-2222-3333-4444-555555555555.consul";
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const YEAR: Duration = Duration::from_secs(365 * 86_400);
