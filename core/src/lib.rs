@@ -12,13 +12,44 @@ mod secret;
 mod state;
 mod time;
 
-pub use authority::{Authority, AuthorityChange, AuthorityCommand, AuthorityError, AuthorityRecord, CaConfiguration, CaRoot, Der, Effect, Epoch, Lease, Lifetimes, NewRoot, OperationId, ProviderState, SigningView, Stage};
-pub use catalog::{Catalog, CatalogChange, CatalogCommand, CatalogError, CatalogTopic, Check, CheckKind, CheckStatus, Endpoint, Expose, ExposePath, MeshGatewayMode, NODE_ALIVE_CHECK, Node, NodeId, NodeIdError, ProxyConfig, ServiceAddress, ServiceInstance, ServiceKind, Upstream, UpstreamKind, UpstreamKindError, Weights};
-pub use certificate::{Algorithms, CaPolicy, CertificateSummary, CheckedCsr, CheckedIntermediate, CheckedLeaf, CheckedRoot, CsrPolicy, IntermediateExpectation, Issuer, KeyId, KeyKind, KeyPolicy, KeyUsages, LeafExpectation, LeafPolicy, OtherNames, PeerRole, Purposes, Serial, SignatureCheck, TrustBundle, VerifiedPeer, Violation, certificates_from_pem, certificates_to_pem};
+pub use authority::{
+    Authority, AuthorityChange, AuthorityCommand, AuthorityError, AuthorityRecord, CaConfiguration,
+    CaRoot, Der, Effect, Epoch, Lease, Lifetimes, NewRoot, OperationId, ProviderState, SigningView,
+    Stage,
+};
+pub use catalog::{
+    Catalog, CatalogChange, CatalogCommand, CatalogError, CatalogTopic, Check, CheckKind,
+    CheckStatus, Endpoint, Expose, ExposePath, MeshGatewayMode, NODE_ALIVE_CHECK, Node, NodeId,
+    NodeIdError, ProxyConfig, ServiceAddress, ServiceInstance, ServiceKind, Upstream, UpstreamKind,
+    UpstreamKindError, Weights,
+};
+pub use certificate::{
+    Algorithms, CaPolicy, CertificateSummary, CheckedCsr, CheckedIntermediate, CheckedLeaf,
+    CheckedRoot, CsrPolicy, IntermediateExpectation, Issuer, KeyId, KeyKind, KeyPolicy, KeyUsages,
+    LeafExpectation, LeafPolicy, OtherNames, PeerRole, Purposes, Serial, SignatureCheck,
+    TrustBundle, VerifiedPeer, Violation, certificates_from_pem, certificates_to_pem,
+};
 pub use duration::{GoDuration, GoDurationError};
-pub use identity::{AgentId, CaTier, Datacenter, DatacenterError, NameClass, NameError, Namespace, NamespaceError, NodeName, Printable, ServiceId, ServiceName, SigningId, SpiffeId, SpiffeIdError, TrustDomain, TrustDomainError, ca_common_name, common_name};
-pub use intention::{Action, By, Decision, DefaultPolicy, Explanation, Flip, HashSeed, Intention, IntentionChange, IntentionCommand, IntentionDraft, IntentionError, IntentionErrors, IntentionId, IntentionIdError, IntentionNamespace, IntentionSet, IntentionStamps, NameRef, PairKey, QualifiedName, QualifiedNameError, Reason};
-pub use local::{CheckDefinition, CheckError, CheckRegistration, CheckResult, CheckedCheck, CheckedRegistration, DefinitionErrors, HttpTarget, LocalAction, LocalError, LocalHealth, LocalService, LocalSettings, LocalState, MetaError, MetaPairError, ProbeSpec, ProbeTarget, Registration, RegistrationError, SyncKey, WeightsDefinition, WeightsError};
+pub use identity::{
+    AgentId, CaTier, Datacenter, DatacenterError, NameClass, NameError, Namespace, NamespaceError,
+    NodeName, Printable, ServiceId, ServiceName, SigningId, SpiffeId, SpiffeIdError, TrustDomain,
+    TrustDomainError, ca_common_name, common_name,
+};
+pub use intention::{
+    Action, By, Decision, DefaultPolicy, Explanation, Flip, HashSeed, Intention, IntentionChange,
+    IntentionCommand, IntentionDraft, IntentionError, IntentionErrors, IntentionId,
+    IntentionIdError, IntentionNamespace, IntentionSet, IntentionStamps, NameRef, PairKey,
+    QualifiedName, QualifiedNameError, Reason,
+};
+pub use local::{
+    CheckDefinition, CheckError, CheckRegistration, CheckResult, CheckedCheck, CheckedRegistration,
+    DefinitionErrors, HttpTarget, LocalAction, LocalError, LocalHealth, LocalService,
+    LocalSettings, LocalState, MetaError, MetaPairError, ProbeSpec, ProbeTarget, Registration,
+    RegistrationError, SyncKey, WeightsDefinition, WeightsError,
+};
 pub use secret::{Sealed, Secret};
-pub use state::{Caller, Change, Changes, Command, Digest, ProposeError, RestoreError, Revision, Row, RowKind, RowWrite, State, Topic, Touched, WrongRevision};
+pub use state::{
+    Caller, Change, Changes, Command, Digest, ProposeError, RestoreError, Revision, Row, RowKind,
+    RowWrite, State, Topic, Touched, WrongRevision,
+};
 pub use time::{Instant, Now, Timestamp};

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod crypto;

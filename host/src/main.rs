@@ -1,4 +1,8 @@
 //! The `chancery` command.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    chancery::cli::main(std::env::args_os())
+}

@@ -10,7 +10,7 @@ mod tests;
 #[cfg(all(test, feature = "builtin"))]
 mod tests;
 
-pub use self::{Limits};
+pub use self::Limits;
 use crate::{
     AcceptIntermediateRequest, CaProvider, ConfigureRequest, CrossSignRequest, Description,
     IntermediateAnswer, IntermediateRequest, LeafRequest, Operation, ProviderError, RootAnswer,
