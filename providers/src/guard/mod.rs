@@ -5,12 +5,18 @@
 mod attempts;
 mod audit;
 mod limits;
-#[cfg(test)]
-mod tests;
-#[cfg(all(test, feature = "builtin"))]
-mod tests;
 
-pub use self::Limits;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chancery_core::{CheckedLeaf, Secret, SignatureCheck, Timestamp};
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
+
+use self::attempts::Attempts;
+use self::audit::Auditor;
+use self::limits::Gate;
+pub use self::limits::Limits;
 use crate::{
     AcceptIntermediateRequest, CaProvider, ConfigureRequest, CrossSignRequest, Description,
     IntermediateAnswer, IntermediateRequest, LeafRequest, Operation, ProviderError, RootAnswer,
@@ -263,5 +269,6 @@ impl<P: CaProvider> CaProvider for Guard<P> {
     }
 }
 
-#[cfg(all(test, feature = "builtin"))]
+#[cfg(feature = "builtin")]
+#[cfg(test)]
 mod tests;
