@@ -9,6 +9,7 @@ pub mod config;
 pub mod crypto;
 pub mod definition;
 mod hardening;
+pub mod http;
 pub mod random;
 pub mod server;
 pub mod store;
