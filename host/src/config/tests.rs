@@ -370,3 +370,59 @@ fn a_device_without_end_fills_no_memory() {
         "/dev/zero: the file is longer than 1048576 bytes"
     );
 }
+
+#[test]
+fn the_examples_of_the_manual_are_good() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let page = fs::read_to_string(page).expect("the page");
+    let folder = TempDir::new().expect("a folder");
+    let mut examples = 0;
+    for part in page.split("```hcl\n").skip(1) {
+        let (example, _) = part.split_once("```").expect("an end");
+        let path = folder.path().join("a.hcl");
+        fs::write(&path, example).expect("written");
+        let sources = Sources {
+            hostname: "machine".to_owned(),
+            paths: vec![path],
+            ..Sources::default()
+        };
+        match Config::load(&sources) {
+            Ok((_, warnings)) => assert_eq!(warnings, [], "{example}"),
+            Err(report) => panic!("{report}\n{example}"),
+        }
+        examples += 1;
+    }
+    assert_eq!(examples, 2);
+}
+
+#[test]
+fn every_ignored_key_gets_its_one_warning() {
+    let text: String = keys::TOP_LEVEL
+        .iter()
+        .map(|key| format!("\"{key}\" = 1\n"))
+        .collect();
+    let folder = TempDir::new().expect("a folder");
+    let said = remarks(folder.path(), "", &text);
+    assert_eq!(said.lines().count(), keys::TOP_LEVEL.len());
+    for list in [
+        keys::TOP_LEVEL,
+        keys::ACL,
+        keys::PORTS,
+        keys::LIMITS,
+        keys::HTTP_CONFIG,
+    ] {
+        assert!(list.is_sorted(), "{list:?}");
+    }
+}
+
+#[test]
+fn any_number_of_warnings_hides_no_mistake() {
+    let checks = "checks { ttl = \"1s\" token = \"t\" } ".repeat(2 * Problems::MOST_WARNINGS);
+    let text = format!("service {{ name = \"a\" {checks} bogus = 1 }}");
+    let folder = TempDir::new().expect("a folder");
+    let said = remarks(folder.path(), "", &text);
+    assert!(said.contains("unknown key \"service.bogus\""), "{said}");
+    let many = "bogus = 1 }\nservice { ".repeat(2 * Problems::MOST);
+    let said = remarks(folder.path(), "", &format!("service {{ {many} }}"));
+    assert_eq!(said.lines().count(), Problems::MOST);
+}
