@@ -349,7 +349,6 @@ fn files_that_cannot_be_read_and_bad_flags_are_told_together() {
             "long.hcl: the file is longer than 1048576 bytes",
             "conf.yaml: the name ends neither in .hcl nor in .json, and -config-format is not given",
             "-http-port: ports.http: found 70000, allowed is -1 (off) or a port from 1 to 65535",
-            "configuration: data_dir is not set: name a folder for the state, or give --dev to keep everything in memory",
             "configuration: node_name is not set and the machine's name will not do: name \"a/b\" contains /, names have no '/', '%', control or text-direction characters",
         ]
     );

@@ -84,9 +84,20 @@ fn version_names_itself() {
         alone(&["version"]),
         ran(0, &format!("Chancery v{version}\n"), "")
     );
+    assert_eq!(alone(&["-version"]), alone(&["version"]));
     assert_eq!(
         alone(&["version", "-format=json"]),
         ran(0, &format!("{{\n  \"Version\": \"{version}\"\n}}\n"), "")
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_in_one_line() {
+    let line = "/missing.hcl: cannot read the file: No such file or directory (os error 2)\n";
+    assert_eq!(alone(&["validate", "/missing.hcl"]), ran(1, "", line));
+    assert_eq!(
+        alone(&["agent", "-node=n", "-config-file", "/missing.hcl"]),
+        ran(1, "", line)
     );
 }
 
