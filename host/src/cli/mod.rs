@@ -54,7 +54,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>, context: &mut Context<'_>) -> u8 {
-    let arguments = arguments::normalised(arguments);
+    let mut arguments = arguments::normalised(arguments);
+    if let Some(first) = arguments.get_mut(1)
+        && (first == "--version" || first == "-v")
+    {
+        *first = OsString::from("version");
+    }
     match Arguments::try_parse_from(&arguments) {
         Ok(parsed) => match parsed.command {
             Command::Agent(command) => command.run(context),
