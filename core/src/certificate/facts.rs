@@ -230,19 +230,19 @@ const fn refuse_critical(critical: bool, what: &'static str) -> Result<(), Viola
 pub(super) fn der_content(bytes: &[u8]) -> Option<&[u8]> {
     let (_tag, rest) = bytes.split_first()?;
     let (first, rest) = rest.split_first()?;
-    let (length, content) = match first {
-        0..=0x7f => (usize::from(*first), rest),
+    let (length, content, shortest) = match first {
+        0..=0x7f => (usize::from(*first), rest, 0),
         0x81 => {
             let (length, content) = rest.split_first()?;
-            (usize::from(*length), content)
+            (usize::from(*length), content, 0x80)
         }
         0x82 => {
             let (length, content) = rest.split_first_chunk::<2>()?;
-            (usize::from(u16::from_be_bytes(*length)), content)
+            (usize::from(u16::from_be_bytes(*length)), content, 0x100)
         }
         _ => return None,
     };
-    (content.len() == length).then_some(content)
+    (content.len() == length && length >= shortest).then_some(content)
 }
 
 const MALFORMED_EXTENSION: Violation = Violation::Malformed {
@@ -252,3 +252,29 @@ const MALFORMED_EXTENSION: Violation = Violation::Malformed {
 
 /// Enough for every profile we know; each costs a look at all before it.
 const MAX_EXTENSIONS: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_has_a_definite_and_shortest_length() {
+        let long = [&[4, 0x81, 0x80], &[0; 0x80][..]].concat();
+        let longer = [&[4, 0x82, 1, 0], &[0; 0x100][..]].concat();
+        for (bytes, content) in [
+            (&[5, 0][..], Some(0)),
+            (&[4, 2, 1, 2], Some(2)),
+            (&long, Some(0x80)),
+            (&longer, Some(0x100)),
+            (&[], None),
+            (&[4], None),
+            (&[4, 2, 1], None),
+            (&[4, 1, 1, 2], None),
+            (&[4, 0x81, 1, 1], None),
+            (&[4, 0x82, 0, 1, 1], None),
+            (&[0x30, 0x80, 0, 0], None),
+        ] {
+            assert_eq!(der_content(bytes).map(<[u8]>::len), content, "{bytes:?}");
+        }
+    }
+}

@@ -42,3 +42,8 @@ pub use policy::{CaPolicy, CsrPolicy, KeyPolicy, LeafPolicy, OtherNames, Purpose
 pub use signature::{Algorithms, SignatureCheck};
 pub use summary::CertificateSummary;
 pub use violation::Violation;
+
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod testing;

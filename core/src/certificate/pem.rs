@@ -9,10 +9,13 @@ use super::Violation;
 
 /// Reads every certificate of a PEM text, in order; blocks of another kind are passed over.
 ///
+/// Blocks may be glued together without a newline: Consul 1.8 serves Vault's roots so.
+///
 /// # Errors
 /// When there is no certificate, or a block is broken.
 pub fn certificates_from_pem(pem: &[u8]) -> Result<Vec<Vec<u8>>, Violation> {
-    let blocks: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let text = String::from_utf8_lossy(pem).replace(GLUED, UNGLUED);
+    let blocks: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     match blocks {
         Ok(blocks) if !blocks.is_empty() => {
             Ok(blocks.iter().map(|block| block.as_ref().to_vec()).collect())
@@ -39,6 +42,9 @@ pub fn certificates_to_pem<T: AsRef<[u8]>>(chain: impl IntoIterator<Item = T>) -
     pem
 }
 
+const GLUED: &str = "-----END CERTIFICATE----------BEGIN CERTIFICATE-----";
+const UNGLUED: &str = "-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----";
+
 /// Characters a line (RFC 7468 §2).
 const LINE: usize = 64;
 
@@ -53,6 +59,14 @@ mod tests {
         assert!(pem.ends_with("-----END CERTIFICATE-----\n"));
         assert!(pem.lines().all(|line| line.len() <= 64));
         assert_eq!(certificates_from_pem(pem.as_bytes()), Ok(chain));
+    }
+
+    #[test]
+    fn glued_blocks_are_told_apart() {
+        let chain = vec![vec![1; 100], vec![2; 48]];
+        let glued = certificates_to_pem(&chain).replace("-----\n-----", "----------");
+        assert_eq!(glued.matches(GLUED).count(), 1);
+        assert_eq!(certificates_from_pem(glued.as_bytes()), Ok(chain));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
 use super::Violation;
+use super::facts::der_content;
 
 /// The signature algorithms of a cryptographic library, such as rustls'
 /// `CryptoProvider::signature_verification_algorithms.all`.
@@ -23,6 +24,31 @@ pub enum SignatureCheck {
     ParseOnly,
     /// Verify the signature too. For every provider that is not part of this program.
     Verify,
+}
+
+/// That nothing but the signed part, its algorithm and the signature is in `der`, each in the
+/// one encoding that DER has: the parser is more lenient where the signature does not reach.
+pub(super) fn check_envelope(
+    der: &[u8],
+    signed: &[u8],
+    algorithm: &AlgorithmIdentifier<'_>,
+) -> Result<(), Violation> {
+    let mut identifier = SmallVec::new();
+    push_value(&mut identifier, 0x30, &identifier_body(algorithm));
+    let signature = der_content(der)
+        .and_then(|content| content.strip_prefix(signed))
+        .and_then(|rest| rest.strip_prefix(identifier.as_slice()));
+    // A bit string without unused bits.
+    let well_formed = signature.is_some_and(|rest| {
+        rest.first() == Some(&0x03) && der_content(rest).is_some_and(|it| it.first() == Some(&0))
+    });
+    if der.first() == Some(&0x30) && well_formed {
+        return Ok(());
+    }
+    Err(Violation::Malformed {
+        what: "signature around the signed part",
+        allowed: "one algorithm and one bit string in DER",
+    })
 }
 
 /// Verifies `signature` over `message`; `signed` names what was signed, for the error.
@@ -73,6 +99,11 @@ pub(super) fn verify_certificate(
             allowed: "the same inside and outside the signed part",
         });
     }
+    check_envelope(
+        certificate.as_raw(),
+        certificate.tbs_certificate.as_ref(),
+        &certificate.signature_algorithm,
+    )?;
     verify(
         algorithms,
         issuer_key,

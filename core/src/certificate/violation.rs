@@ -254,7 +254,7 @@ pub enum Violation {
     },
     /// More ways through the chain than anybody honest offers.
     #[error(
-        "chain offers more than {allowed} steps to try on the way to a root, allowed are {allowed}"
+        "chain has more than {allowed} ways to try on the way to a root, at most {allowed} are tried"
     )]
     PathComplexity {
         /// The limit.

@@ -186,3 +186,6 @@ impl VerifiedPeer {
         &self.authority_key_id
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,8 +178,12 @@ impl<'s, 'c> Search<'s, 'c> {
         use webpki::Error;
         match error {
             Error::UnknownIssuer => self.explain_unknown(now),
+            // webpki does not say which link it was.
             Error::InvalidSignatureForPublicKey => Violation::Signature {
-                found: self.leaf.subject(),
+                found: match self.candidates.len() {
+                    0 => self.leaf.subject(),
+                    _ => format!("{} or an issuer above it", self.leaf.subject()),
+                },
             },
             Error::UnsupportedSignatureAlgorithmContext(_)
             | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {

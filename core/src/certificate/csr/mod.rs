@@ -53,6 +53,7 @@ impl CheckedCsr {
         let key = KeyKind::of(&info.subject_pki);
         rules::check_key(&key, &policy.keys)?;
         let identity = requested_identity(&request, policy)?;
+        signature::check_envelope(der, info.raw, &request.signature_algorithm)?;
         signature::verify(
             algorithms,
             &info.subject_pki,
@@ -176,3 +177,6 @@ const MALFORMED: Violation = Violation::Malformed {
     what: "certificate signing request",
     allowed: "one DER request (PKCS #10) and nothing after it",
 };
+
+#[cfg(test)]
+mod tests;

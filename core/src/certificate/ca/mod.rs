@@ -295,3 +295,6 @@ impl CheckedIntermediate {
         &self.issuer
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,3 +162,6 @@ fn check_expected(
         .issuer
         .check_issued(facts, expected.signature, algorithms)
 }
+
+#[cfg(test)]
+mod tests;
