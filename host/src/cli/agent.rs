@@ -7,7 +7,6 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::context::Context;
-use super::version;
 use crate::config::{Config, FileFormat, FlagValue, Sources};
 use crate::running::Running;
 use crate::{crypto, telemetry};
@@ -168,11 +167,11 @@ async fn serve(config: &Config, context: &mut Context<'_>) -> Result<(), String>
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(signals)?;
     context.print("==> Starting Chancery agent...");
+    telemetry::start_on_stdout(config.log.level, config.log.json);
     let running = Running::start(config)
         .await
         .map_err(|error| error.to_string())?;
     introduce(config, &running, context);
-    telemetry::start_on_stdout(config.log.level, config.log.json);
     tokio::select! {
         _ = interrupt.recv() => tracing::info!("interrupted, stopping"),
         _ = terminate.recv() => tracing::info!("terminated, stopping"),
@@ -189,7 +188,7 @@ fn introduce(config: &Config, running: &Running, context: &mut Context<'_>) {
     let settings = running.agent().settings();
     let addresses: Vec<_> = running.addresses().iter().map(ToString::to_string).collect();
     let facts = [
-        ("Version", version::VERSION.to_owned()),
+        ("Version", env!("CARGO_PKG_VERSION").to_owned()),
         ("Node ID", settings.node_id.to_string()),
         ("Node name", settings.node_name.to_string()),
         ("Datacenter", settings.datacenter.to_string()),
