@@ -1,8 +1,14 @@
 //! The rules of Chancery as a pure, synchronous state machine.
 #![forbid(unsafe_code)]
 
+mod identity;
 mod secret;
 mod time;
 
+pub use identity::{
+    AgentId, CaTier, Datacenter, DatacenterError, NameClass, NameError, Namespace, NamespaceError,
+    NodeName, Printable, ServiceId, ServiceName, SigningId, SpiffeId, SpiffeIdError, TrustDomain,
+    TrustDomainError, ca_common_name, common_name,
+};
 pub use secret::{Sealed, Secret};
 pub use time::{Instant, Now, Timestamp};
