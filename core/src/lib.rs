@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod identity;
+mod intention;
 mod secret;
 mod time;
 
@@ -9,6 +10,12 @@ pub use identity::{
     AgentId, CaTier, Datacenter, DatacenterError, NameClass, NameError, Namespace, NamespaceError,
     NodeName, Printable, ServiceId, ServiceName, SigningId, SpiffeId, SpiffeIdError, TrustDomain,
     TrustDomainError, ca_common_name, common_name,
+};
+pub use intention::{
+    Action, By, Decision, DefaultPolicy, Explanation, Flip, HashSeed, Intention, IntentionChange,
+    IntentionCommand, IntentionDraft, IntentionError, IntentionErrors, IntentionId,
+    IntentionIdError, IntentionNamespace, IntentionSet, NameRef, PairKey, QualifiedName,
+    QualifiedNameError, Reason,
 };
 pub use secret::{Sealed, Secret};
 pub use time::{Instant, Now, Timestamp};
