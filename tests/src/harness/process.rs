@@ -114,7 +114,10 @@ impl Process {
     pub async fn wait_exit(&mut self, deadline: Duration) -> Result<ExitStatus, ProcessError> {
         let end = Instant::now() + deadline;
         loop {
-            let status = self.child.try_wait().map_err(|source| self.system(source))?;
+            let status = self
+                .child
+                .try_wait()
+                .map_err(|source| self.system(source))?;
             if let Some(status) = status {
                 for reader in self.readers.drain(..) {
                     drop(reader.join());

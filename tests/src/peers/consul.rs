@@ -80,7 +80,10 @@ fn unpack(scratch: &Path) -> Result<(), PeerError> {
         command
     };
     run(apt().arg("update"), "apt-get update")?;
-    run(apt().args(["download", "consul"]), "apt-get download consul")?;
+    run(
+        apt().args(["download", "consul"]),
+        "apt-get download consul",
+    )?;
     let package = fs::read_dir(scratch)
         .map_err(|error| file(scratch, &error))?
         .flatten()
@@ -128,7 +131,9 @@ fn run(command: &mut Command, step: &str) -> Result<String, PeerError> {
         step: step.to_owned(),
         reason,
     };
-    let output = command.output().map_err(|error| failed(error.to_string()))?;
+    let output = command
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said.lines().rfind(|line| !line.trim().is_empty());
