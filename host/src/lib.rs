@@ -1,9 +1,8 @@
 //! The runtime of Chancery: configuration, store, server, agent, HTTP API, proxy and command line.
 #![forbid(unsafe_code)]
 
-mod proxy;
-
-pub use proxy::{
-    AgentApi, ApiError, Limits, Proxy, ProxyError, PublicSettings, Registration, Settings,
-    SettingsError, SidecarError, UpstreamSettings, find_sidecar,
-};
+pub mod cli;
+pub mod config;
+pub mod definition;
+pub mod proxy;
+pub mod telemetry;

@@ -1,0 +1,399 @@
+//! The services and checks of one agent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use super::check_plan::{CheckPlan, Means};
+use super::error::{LocalError, RegistrationError};
+use super::poll::SyncKey;
+use super::registration::{CheckedCheck, CheckedRegistration};
+use super::running::RunningCheck;
+use super::settings::LocalSettings;
+use super::sidecar::{Sidecar, sidecar_id};
+use super::timers::{Alarm, Timers};
+use crate::catalog::{Check, Node, ServiceInstance};
+use crate::{Instant, Now};
+
+/// What an agent looks after, as a machine without clock, sockets or tasks.
+///
+/// * Wishes: [`register`](Self::register), [`deregister_service`](Self::deregister_service),
+///   [`register_check`](Self::register_check), [`deregister_check`](Self::deregister_check),
+///   [`update_ttl`](Self::update_ttl).
+/// * What happened outside: [`probed`](Self::probed) after a probe,
+///   [`not_stored`](Self::not_stored) if the catalog did not take a command.
+/// * What must be done: call [`poll`](Self::poll) until it returns nothing, then again at
+///   [`next_deadline`](Self::next_deadline) or after any of the above.
+/// * Getters, any time.
+///
+/// Only monotonic time counts here: setting the wall clock makes no check expire.
+///
+/// ```
+/// use chancery_core::{
+///     Catalog, LocalAction, LocalSettings, LocalState, Node, NodeId, Now, Registration,
+/// };
+///
+/// let now = Now::default(); // the caller's clocks
+/// let node = Node::new(NodeId::from_bytes([7; 16]), "n1", "127.0.0.1");
+/// let mut agent = LocalState::new(node, LocalSettings::default(), 1);
+/// let mut catalog = Catalog::default();
+///
+/// let web = Registration {
+///     name: "web".to_owned(),
+///     connect_native: true,
+///     ..Registration::default()
+/// };
+/// let web = web.check("n1", agent.settings())?;
+/// agent.register(web, false, now)?;
+///
+/// let mut revision = 2;
+/// while let Some(action) = agent.poll(now) {
+///     if let LocalAction::Sync { command, .. } = action {
+///         for change in catalog.propose(command, revision)? {
+///             catalog.apply(&change, &mut Vec::new());
+///         }
+///         revision += 1;
+///     }
+/// }
+/// assert_eq!(catalog.connect("web").count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct LocalState {
+    pub(super) node: Node,
+    pub(super) settings: LocalSettings,
+    pub(super) seed: u64,
+    pub(super) services: BTreeMap<String, LocalService>,
+    pub(super) checks: BTreeMap<String, RunningCheck>,
+    /// Checks by instance; those of the node under the empty id.
+    pub(super) by_service: BTreeMap<String, BTreeSet<String>>,
+    /// Alias checks by the instance that they follow.
+    pub(super) aliases: BTreeMap<String, BTreeSet<String>>,
+    pub(super) timers: Timers,
+    pub(super) unsaid: BTreeSet<SyncKey>,
+    pub(super) epoch: u64,
+    changes: u64,
+}
+
+/// A service that the agent looks after.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct LocalService {
+    /// It, as the catalog will have it; its indexes are 0.
+    pub instance: ServiceInstance,
+    /// A hash of its definition: hexadecimal digits of 64 bits without leading zeros, as Consul
+    /// shows it. Differs if any part of the definition does.
+    pub content_hash: String,
+    /// The instance whose sidecar it was registered as.
+    pub sidecar_of: Option<String>,
+}
+
+impl LocalState {
+    /// An agent on `node` without services. `seed` decides when probes first run, so that many
+    /// of them do not run at once.
+    ///
+    /// The first thing it says to the catalog is that the node is alive.
+    #[must_use]
+    pub fn new(node: Node, settings: LocalSettings, seed: u64) -> Self {
+        Self {
+            node,
+            settings,
+            seed,
+            services: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            by_service: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            timers: Timers::default(),
+            unsaid: BTreeSet::from([SyncKey::Node]),
+            epoch: 0,
+            changes: 0,
+        }
+    }
+
+    /// Looks after a service and its sidecar from now on, in place of what had its id.
+    ///
+    /// A check that stays keeps its state. One that is no longer said stays too, unless
+    /// `replace_checks` (Consul's `replace-existing-checks`).
+    ///
+    /// # Errors
+    /// [`RegistrationError`], and then nothing changes.
+    pub fn register(
+        &mut self,
+        registration: CheckedRegistration,
+        replace_checks: bool,
+        now: Now,
+    ) -> Result<(), RegistrationError> {
+        let CheckedRegistration {
+            service,
+            plans,
+            sidecar,
+        } = registration;
+        let parent = service.id.clone();
+        let sidecar = sidecar
+            .map(|sidecar| self.complete_sidecar(*sidecar, &service))
+            .transpose()?;
+        self.refuse_too_many(&service, &plans, sidecar.as_ref())?;
+        self.put_service(service, plans, None, replace_checks, now.mono);
+        if let Some(Sidecar { service, plans }) = sidecar {
+            self.put_service(service, plans, Some(parent), replace_checks, now.mono);
+        }
+        Ok(())
+    }
+
+    /// Forgets a service, its checks and its sidecar. One that is unknown is no error.
+    ///
+    /// # Errors
+    /// [`LocalError::MissingServiceId`] if the id is empty.
+    pub fn deregister_service(&mut self, id: &str, now: Now) -> Result<(), LocalError> {
+        if id.is_empty() {
+            return Err(LocalError::MissingServiceId);
+        }
+        self.remove_service(id, now.mono);
+        Ok(())
+    }
+
+    /// Looks after a check of the node or of a service that is registered already.
+    ///
+    /// # Errors
+    /// [`RegistrationError::MissingService`] if it is not, or [`RegistrationError::Limit`].
+    pub fn register_check(
+        &mut self,
+        check: CheckedCheck,
+        now: Now,
+    ) -> Result<(), RegistrationError> {
+        let CheckedCheck { plan, service_id } = check;
+        if !service_id.is_empty() && !self.services.contains_key(&service_id) {
+            return Err(RegistrationError::MissingService { service_id });
+        }
+        self.refuse_too_many_checks(&service_id, &BTreeSet::from([plan.check_id.as_str()]))?;
+        let id = plan.check_id.clone();
+        self.put_check(plan, &service_id, now.mono);
+        self.unsaid.insert(SyncKey::Check(id));
+        self.follow(&service_id, now.mono);
+        Ok(())
+    }
+
+    /// Forgets a check. One that is unknown is no error.
+    ///
+    /// # Errors
+    /// [`LocalError::MissingCheckId`] if the id is empty.
+    pub fn deregister_check(&mut self, check_id: &str, now: Now) -> Result<(), LocalError> {
+        if check_id.is_empty() {
+            return Err(LocalError::MissingCheckId);
+        }
+        if let Some(gone) = self.remove_check(check_id) {
+            self.follow(&gone.row.service_id, now.mono);
+        }
+        Ok(())
+    }
+
+    /// The node that the agent runs on.
+    #[must_use]
+    pub const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The limits that it was given.
+    #[must_use]
+    pub const fn settings(&self) -> &LocalSettings {
+        &self.settings
+    }
+
+    /// All services by id.
+    pub fn services(&self) -> impl Iterator<Item = &LocalService> {
+        self.services.values()
+    }
+
+    /// One service.
+    #[must_use]
+    pub fn service(&self, id: &str) -> Option<&LocalService> {
+        self.services.get(id)
+    }
+
+    /// All checks by id, as the catalog will have them; their indexes are 0.
+    pub fn checks(&self) -> impl Iterator<Item = &Check> {
+        self.checks.values().map(|check| &check.row)
+    }
+
+    /// One check.
+    #[must_use]
+    pub fn check(&self, check_id: &str) -> Option<&Check> {
+        self.checks.get(check_id).map(|check| &check.row)
+    }
+
+    /// A count that grows whenever a getter may answer differently, for those who wait.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    pub(super) const fn changed(&mut self) {
+        self.changes += 1;
+    }
+
+    pub(super) fn put_service(
+        &mut self,
+        instance: ServiceInstance,
+        plans: Vec<CheckPlan>,
+        sidecar_of: Option<String>,
+        replace_checks: bool,
+        now: Instant,
+    ) {
+        let id = instance.id.clone();
+        let plans = with_ids(plans, &instance);
+        let old = self.by_service.get(&id).cloned().unwrap_or_default();
+        let service = LocalService {
+            content_hash: content_hash(&instance),
+            instance,
+            sidecar_of,
+        };
+        self.services.insert(id.clone(), service);
+        for gone in old.iter().filter(|_| replace_checks) {
+            if plans.iter().all(|plan| plan.check_id != *gone) {
+                self.remove_check(gone);
+            }
+        }
+        for plan in plans {
+            self.put_check(plan, &id, now);
+        }
+        self.rename_in_checks(&id);
+        self.unsaid.insert(SyncKey::Service(id.clone()));
+        self.changed();
+        self.follow(&id, now);
+    }
+
+    pub(super) fn remove_service(&mut self, id: &str, now: Instant) {
+        if self.services.remove(id).is_none() {
+            return;
+        }
+        for check_id in self.by_service.remove(id).unwrap_or_default() {
+            self.remove_check(&check_id);
+        }
+        self.unsaid.insert(SyncKey::Service(id.to_owned()));
+        self.changed();
+        self.follow(id, now);
+        let sidecar = sidecar_id(id);
+        let is_ours = self
+            .services
+            .get(&sidecar)
+            .is_some_and(|found| found.sidecar_of.as_deref() == Some(id));
+        if is_ours {
+            self.remove_service(&sidecar, now);
+        }
+    }
+
+    fn remove_check(&mut self, check_id: &str) -> Option<RunningCheck> {
+        let gone = self.checks.remove(check_id)?;
+        let id = check_id.to_owned();
+        take_from(&mut self.by_service, &gone.row.service_id, check_id);
+        if let Means::Alias { service_id } = &gone.plan.means {
+            take_from(&mut self.aliases, service_id, check_id);
+        }
+        for alarm in [
+            Alarm::Look {
+                check_id: id.clone(),
+            },
+            Alarm::Remove {
+                check_id: id.clone(),
+            },
+            Alarm::Offer(SyncKey::Check(id.clone())),
+        ] {
+            self.timers.clear(&alarm);
+        }
+        self.unsaid.insert(SyncKey::Check(id));
+        self.changed();
+        Some(gone)
+    }
+
+    /// Every check carries the name and the tags of its service.
+    fn rename_in_checks(&mut self, service_id: &str) {
+        let Some(service) = self.services.get(service_id) else {
+            return;
+        };
+        for check_id in self.by_service.get(service_id).into_iter().flatten() {
+            if let Some(check) = self.checks.get_mut(check_id) {
+                check.row.service_name.clone_from(&service.instance.name);
+                check.row.service_tags.clone_from(&service.instance.tags);
+            }
+        }
+    }
+
+    fn refuse_too_many(
+        &self,
+        service: &ServiceInstance,
+        plans: &[CheckPlan],
+        sidecar: Option<&Sidecar>,
+    ) -> Result<(), RegistrationError> {
+        let sidecar_id = sidecar.map(|sidecar| sidecar.service.id.as_str());
+        let ids = [Some(service.id.as_str()), sidecar_id];
+        let new = ids
+            .into_iter()
+            .flatten()
+            .filter(|id| !self.services.contains_key(*id));
+        let found = self.services.len() + new.count();
+        if found > self.settings.max_services {
+            return Err(RegistrationError::Limit {
+                what: "services of an agent",
+                found,
+                allowed: self.settings.max_services,
+            });
+        }
+        let plans = with_ids(plans.to_vec(), service);
+        let check_ids = plans.iter().map(|plan| plan.check_id.as_str()).collect();
+        self.refuse_too_many_checks(&service.id, &check_ids)
+    }
+
+    fn refuse_too_many_checks(
+        &self,
+        service_id: &str,
+        added: &BTreeSet<&str>,
+    ) -> Result<(), RegistrationError> {
+        let known = self.by_service.get(service_id).into_iter().flatten();
+        let found = added.len() + known.filter(|id| !added.contains(id.as_str())).count();
+        if found > self.settings.max_checks {
+            return Err(RegistrationError::Limit {
+                what: "checks of a service",
+                found,
+                allowed: self.settings.max_checks,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Consul's ids and names for checks that have none. A check with an id of its own still counts.
+fn with_ids(mut plans: Vec<CheckPlan>, service: &ServiceInstance) -> Vec<CheckPlan> {
+    let several = plans.len() > 1;
+    for (position, plan) in (1..).zip(&mut plans) {
+        if plan.check_id.is_empty() {
+            plan.check_id = if several {
+                format!("service:{}:{position}", service.id)
+            } else {
+                format!("service:{}", service.id)
+            };
+        }
+        if plan.name.is_empty() {
+            plan.name = format!("Service '{}' check", service.name);
+        }
+    }
+    plans
+}
+
+pub(super) fn take_from(index: &mut BTreeMap<String, BTreeSet<String>>, key: &str, check_id: &str) {
+    if let Some(ids) = index.get_mut(key) {
+        ids.remove(check_id);
+        if ids.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
+/// Consul's algorithm is unknown to its clients; ours is the start of SHA-256 over the row.
+fn content_hash(instance: &ServiceInstance) -> String {
+    // A row of maps with text keys always has a JSON form.
+    let row = serde_json::to_vec(instance).unwrap_or_default();
+    let hash = Sha256::digest(&row);
+    let start = hash.iter().take(8);
+    let number = start.fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:x}")
+}

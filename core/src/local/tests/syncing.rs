@@ -1,0 +1,276 @@
+//! What the catalog is told, and that it ends up saying what the agent knows.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::catalog::{Catalog, CatalogCommand, NODE_ALIVE_CHECK};
+
+/// Does everything there is to do with the catalog; returns how many rows changed.
+fn sync(agent: &mut LocalState, catalog: &mut Catalog, now: Now) -> usize {
+    let mut count = 0;
+    while let Some(action) = agent.poll(now) {
+        if let LocalAction::Sync { command, .. } = action {
+            count += write(catalog, command);
+        }
+    }
+    count
+}
+
+fn write(catalog: &mut Catalog, command: CatalogCommand) -> usize {
+    let changes = catalog.propose(command, 9).unwrap();
+    for change in &changes {
+        catalog.apply(change, &mut Vec::new());
+    }
+    changes.len()
+}
+
+fn with_sidecar(name: &str, check: CheckDefinition) -> Registration {
+    Registration {
+        sidecar: Some(Box::default()),
+        ..with_checks(name, vec![check])
+    }
+}
+
+#[test]
+fn the_catalog_says_what_the_agent_knows() {
+    let mut agent = agent();
+    let mut catalog = Catalog::default();
+    register(
+        &mut agent,
+        with_sidecar("web", ttl_check("c", "1h")),
+        at(0.0),
+    );
+    sync(&mut agent, &mut catalog, at(0.0));
+    agent.reconcile(&catalog);
+    assert_eq!(
+        sync(&mut agent, &mut catalog, at(0.0)),
+        1,
+        "the node's own check"
+    );
+    agent.reconcile(&catalog);
+    assert_eq!(agent.poll(at(0.0)), None);
+    assert_eq!(catalog.connect("web").count(), 1);
+    assert_eq!(
+        catalog.check("n1", "c").unwrap().status,
+        CheckStatus::Critical
+    );
+    agent.deregister_service("web", at(1.0)).unwrap();
+    sync(&mut agent, &mut catalog, at(1.0));
+    assert_eq!(catalog.instances().count(), 0);
+    assert_eq!(catalog.checks().count(), 1);
+}
+
+#[test]
+fn a_service_that_went_and_came_back_before_anything_was_said_leaves_no_old_check() {
+    let mut agent = agent();
+    let mut catalog = Catalog::default();
+    register(
+        &mut agent,
+        with_checks("web", vec![ttl_check("old", "1h")]),
+        at(0.0),
+    );
+    sync(&mut agent, &mut catalog, at(0.0));
+    agent.deregister_service("web", at(1.0)).unwrap();
+    register(
+        &mut agent,
+        with_checks("web", vec![ttl_check("new", "1h")]),
+        at(1.0),
+    );
+    sync(&mut agent, &mut catalog, at(1.0));
+    assert!(catalog.check("n1", "old").is_none());
+    assert!(catalog.check("n1", "new").is_some());
+}
+
+#[test]
+fn what_the_catalog_has_of_an_earlier_life_is_removed_but_not_the_servers_service() {
+    let mut catalog = Catalog::default();
+    let mut earlier = agent();
+    for name in ["gone", "consul"] {
+        register(
+            &mut earlier,
+            with_checks(name, vec![ttl_check(name, "1h")]),
+            at(0.0),
+        );
+    }
+    sync(&mut earlier, &mut catalog, at(0.0));
+    let mut agent = agent();
+    register(&mut agent, service("web"), at(0.0));
+    agent.reconcile(&catalog);
+    sync(&mut agent, &mut catalog, at(0.0));
+    let left = catalog.instances().map(|left| left.id.as_str());
+    assert_eq!(left.collect::<Vec<_>>(), ["consul", "web"]);
+    assert!(catalog.check("n1", "consul").is_some());
+    assert!(catalog.check("n1", "gone").is_none());
+}
+
+#[test]
+fn what_was_not_stored_is_said_again_as_it_is_then() {
+    let mut agent = agent();
+    register(&mut agent, service("web"), at(0.0));
+    let Some(LocalAction::Sync { key, .. }) = agent.poll(at(0.0)) else {
+        panic!("nothing said");
+    };
+    agent.not_stored(key.clone(), at(0.0));
+    agent.deregister_service("web", at(1.0)).unwrap();
+    drain(&mut agent, at(1.0));
+    assert_eq!(agent.next_deadline(), Some(at(5.0).mono));
+    let Some(LocalAction::Sync {
+        key: again,
+        command,
+    }) = agent.poll(at(5.0))
+    else {
+        panic!("nothing said again");
+    };
+    assert_eq!(again, key);
+    let (node, id) = ("n1".to_owned(), "web".to_owned());
+    assert_eq!(command, CatalogCommand::DeregisterService { node, id });
+}
+
+#[test]
+fn waiters_see_every_change_and_no_silence() {
+    let mut agent = agent();
+    register(
+        &mut agent,
+        with_checks("web", vec![ttl_check("c", "10s")]),
+        at(0.0),
+    );
+    let first = agent.changes();
+    drain(&mut agent, at(0.0));
+    assert_eq!(agent.changes(), first);
+    agent
+        .update_ttl("c", CheckStatus::Passing, "", at(0.0))
+        .unwrap();
+    let second = agent.changes();
+    assert!(second > first);
+    agent
+        .update_ttl("c", CheckStatus::Passing, "", at(1.0))
+        .unwrap();
+    assert_eq!(agent.changes(), second);
+    drain(&mut agent, at(11.0));
+    assert!(agent.changes() > second);
+}
+
+#[derive(Clone, Debug)]
+enum Wish {
+    Register {
+        name: &'static str,
+        checks: Vec<&'static str>,
+        sidecar: bool,
+        replace: bool,
+    },
+    Deregister(&'static str),
+    DeregisterCheck(&'static str),
+    Word(&'static str, bool),
+    Fail,
+    Sync,
+    Wait(u32),
+}
+
+fn wishes() -> impl Strategy<Value = Vec<Wish>> {
+    let name = prop::sample::select(vec!["web", "db", "web-sidecar-proxy"]);
+    let id = prop::sample::select(vec!["c1", "c2", "to-web", "to-db"]);
+    let registration = (
+        name.clone(),
+        prop::collection::vec(id.clone(), 0..3),
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(|(name, checks, sidecar, replace)| Wish::Register {
+            name,
+            checks,
+            sidecar,
+            replace,
+        });
+    let wish = prop_oneof![
+        4 => registration,
+        1 => name.prop_map(Wish::Deregister),
+        1 => id.clone().prop_map(Wish::DeregisterCheck),
+        3 => (id, any::<bool>()).prop_map(|(id, passes)| Wish::Word(id, passes)),
+        1 => Just(Wish::Fail),
+        2 => Just(Wish::Sync),
+        2 => (1_u32..400).prop_map(Wish::Wait),
+    ];
+    prop::collection::vec(wish, 1..40)
+}
+
+fn check(id: &str) -> CheckDefinition {
+    match id.strip_prefix("to-") {
+        Some(service) => CheckDefinition {
+            check_id: id.into(),
+            alias_service: service.into(),
+            ..CheckDefinition::default()
+        },
+        None => CheckDefinition {
+            deregister_critical_service_after: go("5m"),
+            ..ttl_check(id, "100s")
+        },
+    }
+}
+
+fn obey(agent: &mut LocalState, catalog: &mut Catalog, wish: Wish, now: &mut Now) {
+    match wish {
+        Wish::Register {
+            name,
+            checks,
+            sidecar,
+            replace,
+        } => {
+            let mut said = with_checks(name, checks.into_iter().map(check).collect());
+            said.sidecar = sidecar.then(Box::default);
+            let checked = said.check("n1", agent.settings()).unwrap();
+            agent.register(checked, replace, *now).unwrap();
+        }
+        Wish::Deregister(id) => agent.deregister_service(id, *now).unwrap(),
+        Wish::DeregisterCheck(id) => agent.deregister_check(id, *now).unwrap(),
+        Wish::Word(id, passes) => {
+            let status = if passes {
+                CheckStatus::Passing
+            } else {
+                CheckStatus::Critical
+            };
+            agent
+                .update_ttl(id, status, "word", *now)
+                .unwrap_or_default();
+        }
+        Wish::Fail => {
+            if let Some(LocalAction::Sync { key, .. }) = agent.poll(*now) {
+                agent.not_stored(key, *now);
+            }
+        }
+        Wish::Sync => {
+            sync(agent, catalog, *now);
+        }
+        Wish::Wait(seconds) => {
+            now.mono = now.mono.saturating_add(Duration::from_secs(seconds.into()))
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn after_anything_the_catalog_ends_up_saying_what_the_agent_knows(wishes in wishes()) {
+        let mut agent = agent();
+        let mut catalog = Catalog::default();
+        let mut now = at(0.0);
+        for wish in wishes {
+            obey(&mut agent, &mut catalog, wish, &mut now);
+        }
+        // Long enough for what failed to be said again, and for outputs that wait.
+        for _ in 0..2 {
+            now.mono = now.mono.saturating_add(Duration::from_secs(300));
+            sync(&mut agent, &mut catalog, now);
+        }
+        let instances = catalog.instances().cloned().map(|mut known| {
+            (known.create_index, known.modify_index) = (0, 0);
+            known
+        });
+        let ours = agent.services().map(|service| service.instance.clone());
+        prop_assert_eq!(instances.collect::<Vec<_>>(), ours.collect::<Vec<_>>());
+        let checks = catalog.checks().filter(|known| known.check_id != NODE_ALIVE_CHECK);
+        let checks = checks.cloned().map(|mut known| {
+            (known.create_index, known.modify_index) = (0, 0);
+            known
+        });
+        prop_assert_eq!(checks.collect::<Vec<_>>(), agent.checks().cloned().collect::<Vec<_>>());
+    }
+}
