@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 mod harness;
+mod mesh;
 mod peers;
 
 pub use harness::{
     BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
     profile, target_directory,
 };
+pub use mesh::{App, MeshError, ProxyKind, Service, Sidecar};
 pub use peers::{Agent, AgentError, AgentKind, PeerError, consul_binary};
