@@ -9,5 +9,8 @@ pub use harness::{
     BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
     profile, target_directory,
 };
-pub use mesh::{App, MeshError, ProxyKind, Service, Sidecar};
+pub use mesh::{
+    App, Credentials, CredentialsError, MeshError, ProxyKind, Service, Sidecar,
+    anonymous_connector, connect_tls,
+};
 pub use peers::{Agent, AgentError, AgentKind, PeerError, consul_binary};

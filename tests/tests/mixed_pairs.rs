@@ -1,5 +1,9 @@
 //! Two services talk through a pair of sidecars at a real Consul 1.8.7, and each sidecar may be
 //! ours or Consul's own: whoever replaces one proxy at a time notices nothing.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a scenario fails as its tests do"
+)]
 
 use chancery_tests::{Agent, AgentKind, App, ProxyKind, Service};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
