@@ -1,11 +1,18 @@
 //! `chancery agent`: flags to a configuration.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::context::Context;
 use crate::config::{Config, FileFormat, FlagValue, Sources};
+use crate::running::Running;
+use crate::{crypto, telemetry};
+
+/// How long requests may take to end after a signal; the agent is gone within two seconds.
+const STOPPING: Duration = Duration::from_millis(1_800);
 
 /// Run an agent
 #[derive(Debug, Args)]
@@ -133,10 +140,75 @@ impl Agent {
     }
 }
 
-/// The runtime is not in this build yet, and says so.
-fn start(_config: &Config, context: &mut Context<'_>) -> u8 {
-    context.complain("the configuration is valid, but this build has no agent to start");
-    1
+/// Runs the agent until a signal ends it.
+fn start(config: &Config, context: &mut Context<'_>) -> u8 {
+    if let Err(error) = crate::protect_memory() {
+        context.complain(format_args!("warning: memory is not protected: {error}"));
+    }
+    crypto::install();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(serve(config, context)),
+        Err(error) => Err(format!("cannot start: {error}")),
+    };
+    match ended {
+        Ok(()) => 0,
+        Err(error) => {
+            context.complain(format_args!("==> {error}"));
+            1
+        }
+    }
+}
+
+async fn serve(config: &Config, context: &mut Context<'_>) -> Result<(), String> {
+    let signals = |error: std::io::Error| format!("cannot listen for signals: {error}");
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(signals)?;
+    context.print("==> Starting Chancery agent...");
+    telemetry::start_on_stdout(config.log.level, config.log.json);
+    let running = Running::start(config)
+        .await
+        .map_err(|error| error.to_string())?;
+    introduce(config, &running, context);
+    tokio::select! {
+        _ = interrupt.recv() => tracing::info!("interrupted, stopping"),
+        _ = terminate.recv() => tracing::info!("terminated, stopping"),
+    }
+    match tokio::time::timeout(STOPPING, running.stop()).await {
+        Ok(stopped) => stopped.map_err(|error| error.to_string()),
+        // What was acknowledged is stored; what hangs is only somebody's answer.
+        Err(_elapsed) => Err("some requests did not end in time, stopped all the same".to_owned()),
+    }
+}
+
+/// What Consul's agent says of itself at its start.
+fn introduce(config: &Config, running: &Running, context: &mut Context<'_>) {
+    let settings = running.agent().settings();
+    let addresses: Vec<_> = running
+        .addresses()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let facts = [
+        ("Version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("Node ID", settings.node_id.to_string()),
+        ("Node name", settings.node_name.to_string()),
+        ("Datacenter", settings.datacenter.to_string()),
+        ("HTTP", addresses.join(", ")),
+        (
+            "State",
+            config.data_dir.as_ref().map_or_else(
+                || "in memory, gone when the agent stops".to_owned(),
+                |path| path.display().to_string(),
+            ),
+        ),
+    ];
+    for (name, value) in facts {
+        context.print(format_args!("{name:>18}: {value}"));
+    }
+    context.print("\n==> Log data will now stream in as it occurs:\n");
 }
 
 /// The machine's name, which is the node's unless another is said.

@@ -5,8 +5,11 @@
 
 mod agent;
 mod arguments;
+mod connect;
+mod connect_proxy;
 mod connection;
 mod context;
+mod demo;
 mod intention;
 mod services;
 #[cfg(test)]
@@ -35,6 +38,9 @@ struct Arguments {
 enum Command {
     Agent(Box<agent::Agent>),
     #[command(subcommand)]
+    Connect(connect::Connect),
+    Demo(demo::Demo),
+    #[command(subcommand)]
     Intention(intention::Intention),
     #[command(subcommand)]
     Services(services::Services),
@@ -54,10 +60,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>, context: &mut Context<'_>) -> u8 {
-    let arguments = arguments::normalised(arguments);
+    let mut arguments = arguments::normalised(arguments);
+    if let Some(first) = arguments.get_mut(1)
+        && (first == "--version" || first == "-v")
+    {
+        *first = OsString::from("version");
+    }
     match Arguments::try_parse_from(&arguments) {
         Ok(parsed) => match parsed.command {
             Command::Agent(command) => command.run(context),
+            Command::Connect(command) => command.run(),
+            Command::Demo(command) => command.run(context),
             Command::Intention(command) => command.run(context),
             Command::Services(command) => command.run(context),
             Command::Validate(command) => command.run(context),

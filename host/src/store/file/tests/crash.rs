@@ -15,6 +15,9 @@ const SAMPLED: u64 = 64;
 /// And so many in which some of the writes are torn.
 const TORN: usize = 24;
 
+/// The recovery from one in so many images is interrupted by a second power failure.
+const INTERRUPTED: usize = 256;
+
 /// The images that a power failure may leave: `durable` with any subset of `unsynced`.
 fn crash_images(
     durable: &[u8],
@@ -102,9 +105,22 @@ fn sectors(offset: usize, data: &[u8], sector: usize) -> Vec<Op> {
     pieces
 }
 
+/// What a second power failure may leave, at every sync of the recovery from a first one.
+fn images_while_recovering(image: Vec<u8>, random: &mut Random) -> Vec<Vec<u8>> {
+    let images = Arc::new(Mutex::new(Vec::new()));
+    let disk = Disk::new(image);
+    let (seen, mut random) = (Arc::clone(&images), Random(random.next()));
+    disk.watch(move |durable, unsynced| {
+        let mut seen = seen.lock().unwrap();
+        crash_images(durable, unsynced, &mut random, |image| seen.push(image));
+    });
+    drop(open(&disk).unwrap());
+    std::mem::take(&mut *images.lock().unwrap())
+}
+
 /// Runs `groups` commits with an opening every `reopen` of them and checks the image of every
-/// power failure on the way; how many there were.
-fn crash_everywhere(seed: u64, groups: usize, reopen: usize, largest: usize) -> usize {
+/// power failure on the way; how many there were, and how long the file is in the end.
+fn crash_everywhere(seed: u64, groups: usize, reopen: usize, largest: usize) -> (usize, usize) {
     let disk = Disk::new(fresh_image());
     let history = Arc::new(Mutex::new(History::new(seed, largest)));
     let acknowledged = Arc::new(AtomicU64::new(1));
@@ -115,11 +131,21 @@ fn crash_everywhere(seed: u64, groups: usize, reopen: usize, largest: usize) -> 
         let mut random = Random(seed);
         move |durable, unsynced| {
             let history = history.lock().unwrap();
+            let acknowledged = acknowledged.load(Ordering::Relaxed);
+            let mut interrupted = Vec::new();
             crash_images(durable, unsynced, &mut random, |image| {
-                images.fetch_add(1, Ordering::Relaxed);
-                let loaded = recover(image).unwrap();
-                assert_recovered(&loaded, &history, acknowledged.load(Ordering::Relaxed));
+                let number = images.fetch_add(1, Ordering::Relaxed);
+                if number.is_multiple_of(INTERRUPTED) {
+                    interrupted.push(image.clone());
+                }
+                assert_recovered(&recover(image).unwrap(), &history, acknowledged);
             });
+            for image in interrupted {
+                for image in images_while_recovering(image, &mut random) {
+                    images.fetch_add(1, Ordering::Relaxed);
+                    assert_recovered(&recover(image).unwrap(), &history, acknowledged);
+                }
+            }
         }
     });
     let mut database = open(&disk).unwrap();
@@ -136,19 +162,18 @@ fn crash_everywhere(seed: u64, groups: usize, reopen: usize, largest: usize) -> 
         }
     }
     database.close().unwrap();
-    images.load(Ordering::Relaxed)
+    (images.load(Ordering::Relaxed), disk.current().len())
 }
 
 #[test]
 fn every_power_failure_keeps_what_was_acknowledged() {
-    let images = crash_everywhere(1, 40, 10, 300);
-    eprintln!("{images} images");
-    assert!(images > 2_000, "only {images} images");
+    let (images, _length) = crash_everywhere(1, 40, 10, 300);
+    assert!(images > 10_000, "only {images} images");
 }
 
 #[test]
 fn power_failures_while_the_file_grows_keep_what_was_acknowledged() {
-    let images = crash_everywhere(2, 24, 7, 120_000);
-    eprintln!("{images} images");
-    assert!(images > 1_000, "only {images} images");
+    let (images, length) = crash_everywhere(2, 24, 7, 120_000);
+    assert!(length > fresh_image().len(), "the file did not grow");
+    assert!(images > 5_000, "only {images} images");
 }

@@ -32,9 +32,10 @@ fn assert_refused_or_whole(what: &str, image: Vec<u8>, expected: &Loaded) -> boo
         }
         Err(error) => {
             let error = error.to_string();
-            if error.contains("unexpectedly") {
-                eprintln!("{what}: {error}");
-            }
+            assert!(
+                !error.contains("unexpectedly"),
+                "{what}: redb panicked: {error}"
+            );
             false
         }
     }

@@ -76,6 +76,5 @@ fn after_a_failed_call_nothing_is_acknowledged_and_nothing_is_lost() {
             }
         }
     }
-    eprintln!("{runs} runs");
     assert!(runs > 300, "only {runs} runs");
 }

@@ -3,9 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use super::workload::KINDS;
+use super::disk::{Call, Disk, Fault};
+use super::workload::{History, KINDS, fresh_image};
 use crate::store::data_dir::STORE_FILE;
-use crate::store::{DataDir, FileStore, RowKind, StoreError};
+use crate::store::{DataDir, FileStore, RowKind, Store as _, StoreError};
 
 fn place(bytes: &[u8]) -> (tempfile::TempDir, DataDir) {
     let root = tempfile::tempdir().unwrap();
@@ -96,9 +97,7 @@ fn a_table_that_this_version_does_not_know_is_refused() {
         batches: vec![batch],
         digest: [0; 32],
     };
-    runtime
-        .block_on(crate::store::Store::commit(&store, group))
-        .unwrap();
+    runtime.block_on(store.commit(group)).unwrap();
     drop(store);
     let error = FileStore::open(&directory, KINDS).unwrap_err();
     assert_eq!(
@@ -118,4 +117,64 @@ fn a_store_that_is_open_cannot_be_opened_again() {
     assert!(matches!(error, StoreError::InUse { .. }), "{error}");
     drop(first);
     FileStore::open(&directory, KINDS).unwrap();
+}
+
+/// Commits 64 groups at the same time, in order, on a store over `disk`, which gets `fault` once
+/// it is open; the answers, in order.
+fn commit_together(disk: &Disk, fault: Option<Fault>) -> Vec<Result<(), StoreError>> {
+    let path = std::path::Path::new("chancery.redb");
+    let store = std::sync::Arc::new(FileStore::over(disk.clone(), path, KINDS).unwrap());
+    if let Some(fault) = fault {
+        disk.fail(fault);
+    }
+    let mut history = History::new(7, 300);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let commits: Vec<_> = (0..64)
+            .map(|_| {
+                let (store, group) = (std::sync::Arc::clone(&store), history.group());
+                tokio::spawn(async move { store.commit(group).await })
+            })
+            .collect();
+        let mut answers = Vec::new();
+        for commit in commits {
+            answers.push(commit.await.unwrap());
+        }
+        // The disk may be failing; what counts is that the thread ends.
+        let _ = store.close().await;
+        answers
+    })
+}
+
+#[test]
+fn commits_at_the_same_time_share_syncs() {
+    let alone = Disk::new(fresh_image());
+    let answers = commit_together(&alone, None);
+    assert!(answers.iter().all(Result::is_ok));
+    // Two for each transaction and a few for opening and closing; one by one it would be 128.
+    assert!(alone.syncs() < 100, "{} syncs", alone.syncs());
+}
+
+#[test]
+fn a_failing_disk_fails_every_waiting_commit() {
+    let disk = Disk::new(fresh_image());
+    let fault = Fault {
+        call: Call::Sync,
+        after: 0,
+        sticky: false,
+        errno: libc::EIO,
+        met: false,
+    };
+    let answers = commit_together(&disk, Some(fault));
+    assert!(disk.heal(), "the failing sync was not reached");
+    for answer in answers {
+        let error = answer.unwrap_err();
+        let stopped = matches!(
+            error,
+            StoreError::Failed { .. } | StoreError::Stopped { .. }
+        );
+        assert!(stopped, "{error}");
+    }
 }
