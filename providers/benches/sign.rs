@@ -12,10 +12,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
-use chancery_core::{CheckedCsr, CsrPolicy, Datacenter, SignatureCheck, Timestamp, TrustDomain};
+use chancery_core::{
+    CheckedCsr, CsrPolicy, Datacenter, OperationId, SignatureCheck, Timestamp, TrustDomain,
+};
 use chancery_providers::{
     BuiltIn, CaProvider, ConfigureRequest, Deadlines, Guard, GuardSettings, KeySpec, LeafRequest,
-    Limits, OperationId, OptionMap, RootRequest, RootTemplate, SecretOptions, SerialNumber,
+    Limits, OptionMap, RootRequest, RootTemplate, SecretOptions, SerialNumber,
 };
 use rcgen::string::Ia5String;
 use rcgen::{CertificateParams, KeyPair, SanType};

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use chancery_core::{Datacenter, Secret, Timestamp, TrustDomain};
+use chancery_core::{Datacenter, OperationId, Secret, Timestamp, TrustDomain};
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer, SubjectPublicKeyInfoDer};
 
 use crate::options::{OptionMap, SecretOptions};
@@ -83,31 +83,6 @@ impl fmt::Display for Operation {
             Self::SignIntermediate => "sign intermediate",
             Self::SignLeaf => "sign leaf",
         })
-    }
-}
-
-/// Names one wish of the authority, so that asking again after a crash is recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct OperationId([u8; 16]);
-
-impl OperationId {
-    /// The id made of 16 random bytes, which the host draws once for each wish.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-/// Thirty-two lower-case hexadecimal digits.
-impl fmt::Display for OperationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

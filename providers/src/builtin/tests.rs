@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use chancery_core::{Datacenter, Timestamp, TrustDomain};
+use chancery_core::{Datacenter, OperationId, Timestamp, TrustDomain};
 use rustls_pki_types::{CertificateSigningRequestDer, SubjectPublicKeyInfoDer};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -8,7 +8,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::*;
 use crate::{
     ErrorKind, ExtendedKeyUsage, IntermediateTemplate, KeySpec, KeyUsage, LeafTemplate,
-    OperationId, RootTemplate, SerialNumber, Validity, split_secrets,
+    RootTemplate, SerialNumber, Validity, split_secrets,
 };
 
 const DOMAIN: &str = "11111111-2222-3333-4444-555555555555.consul";

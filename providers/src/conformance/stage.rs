@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chancery_core::{
     CaPolicy, CheckedIntermediate, CheckedLeaf, CheckedRoot, Datacenter, Issuer, LeafExpectation,
-    LeafPolicy, Secret, SignatureCheck, SpiffeId, Timestamp, TrustDomain,
+    LeafPolicy, OperationId, Secret, SignatureCheck, SpiffeId, Timestamp, TrustDomain,
 };
 use rcgen::string::Ia5String;
 use rcgen::{CertificateParams, KeyPair, PublicKeyData, SanType};
@@ -15,8 +15,8 @@ use super::Setup;
 use crate::{
     CaProvider, ConfigureRequest, CrossSignRequest, ErrorKind, ExtendedKeyUsage,
     IntermediateRequest, IntermediateTemplate, KeySpec, KeyUsage, LeafRequest, LeafTemplate,
-    OperationId, ProviderError, RootAnswer, RootRequest, RootTemplate, SerialNumber,
-    SignIntermediateRequest, Validity,
+    ProviderError, RootAnswer, RootRequest, RootTemplate, SerialNumber, SignIntermediateRequest,
+    Validity,
 };
 
 /// Where checks run.

@@ -5,10 +5,7 @@ use std::time::Duration;
 use chancery_core::{
     AuthorityCommand, CheckedRoot, Der, Effect, NewRoot, OperationId, Sealed, Timestamp,
 };
-use chancery_providers::{
-    CaProvider as _, OperationId as ProviderOperation, ProviderError, RootRequest, RootTemplate,
-    SerialNumber,
-};
+use chancery_providers::{CaProvider as _, ProviderError, RootRequest, RootTemplate, SerialNumber};
 
 use super::{Active, AuthorityFailure, AuthorityHost};
 use crate::random::{self, NoRandomness};
@@ -127,7 +124,7 @@ impl AuthorityHost {
             .trust_domain()
             .ok_or(AuthorityFailure::NotFounded)?;
         let request = RootRequest {
-            operation: ProviderOperation::from_bytes(*operation.as_bytes()),
+            operation,
             template: RootTemplate::new(
                 &provider,
                 trust_domain,
