@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::agent::{Agent, AgentSettings};
 use crate::clock::Clock;
 use crate::config::{Config, DefaultIntentionPolicy};
-use crate::http;
+use crate::http::{self, HttpSettings};
 use crate::random::{self, NoRandomness};
 use crate::server::{AuthorityFailure, AuthorityHost, Server, StartError, TABLES};
 use crate::store::{
@@ -88,8 +88,7 @@ impl Running {
             u64::from_le_bytes(random::bytes()?),
         ]);
         let (server, writer) = Server::start(Arc::clone(&store), seed, clock).await?;
-        let authority =
-            AuthorityHost::new(server.clone(), sealer, config.datacenter.clone());
+        let authority = AuthorityHost::new(server.clone(), sealer, config.datacenter.clone());
         if config.connect.enabled {
             let ca = &config.connect.ca;
             let secrets = ca.config.secrets.clone().into_iter().collect();
@@ -107,16 +106,11 @@ impl Running {
         });
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let api = http::Api::new(
-            Arc::clone(&agent),
-            config.http.allowed_hosts.clone(),
-            config.limits,
-            shutdown.clone(),
-        );
         let mut addresses = Vec::new();
         for (listener, address) in listeners {
             addresses.push(address);
-            tasks.spawn(http::serve(listener, api.clone(), shutdown.clone()));
+            let api = http::Api::new(Arc::clone(&agent), http_settings(config));
+            tasks.spawn(http::serve(listener, api, shutdown.clone()));
         }
         tasks.close();
         Ok(Self {
@@ -232,6 +226,26 @@ fn own_address(bound: IpAddr, loopback_only: bool) -> IpAddr {
         .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
+fn http_settings(config: &Config) -> HttpSettings {
+    let mut settings = HttpSettings::default();
+    settings.host_names.clone_from(&config.http.allowed_hosts);
+    let (bounds, limits) = (&mut settings.limits, &config.limits);
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    bounds.connections = count(limits.http_max_connections);
+    bounds.connections_per_client = match limits.http_max_conns_per_client {
+        // Consul's way to say "any number".
+        0 => usize::MAX,
+        number => count(number),
+    };
+    bounds.blocked = count(limits.http_max_blocked_queries);
+    bounds.body = limits.http_max_body_bytes;
+    bounds.head = limits.http_max_header_bytes;
+    bounds.head_time = limits.http_header_timeout;
+    bounds.default_wait = limits.default_query_time;
+    bounds.longest_wait = limits.max_query_time;
+    settings
+}
+
 fn local_state(config: &Config, settings: &AgentSettings) -> Result<LocalState, NoRandomness> {
     let mut node = Node::new(
         settings.node_id,
@@ -270,11 +284,7 @@ async fn register_services(config: &Config, agent: &Agent) -> Result<(), RunErro
             error,
         };
         let checked = registration.check(node, &settings).map_err(named)?;
-        agent
-            .local()
-            .register(checked, true)
-            .await
-            .map_err(named)?;
+        agent.local().register(checked, true).await.map_err(named)?;
     }
     Ok(())
 }

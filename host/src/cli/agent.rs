@@ -186,7 +186,11 @@ async fn serve(config: &Config, context: &mut Context<'_>) -> Result<(), String>
 /// What Consul's agent says of itself at its start.
 fn introduce(config: &Config, running: &Running, context: &mut Context<'_>) {
     let settings = running.agent().settings();
-    let addresses: Vec<_> = running.addresses().iter().map(ToString::to_string).collect();
+    let addresses: Vec<_> = running
+        .addresses()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let facts = [
         ("Version", env!("CARGO_PKG_VERSION").to_owned()),
         ("Node ID", settings.node_id.to_string()),

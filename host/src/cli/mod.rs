@@ -5,8 +5,11 @@
 
 mod agent;
 mod arguments;
+mod connect;
+mod connect_proxy;
 mod connection;
 mod context;
+mod demo;
 mod intention;
 mod services;
 #[cfg(test)]
@@ -34,6 +37,9 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Agent(Box<agent::Agent>),
+    #[command(subcommand)]
+    Connect(connect::Connect),
+    Demo(demo::Demo),
     #[command(subcommand)]
     Intention(intention::Intention),
     #[command(subcommand)]
@@ -63,6 +69,8 @@ fn run(arguments: impl IntoIterator<Item = OsString>, context: &mut Context<'_>)
     match Arguments::try_parse_from(&arguments) {
         Ok(parsed) => match parsed.command {
             Command::Agent(command) => command.run(context),
+            Command::Connect(command) => command.run(),
+            Command::Demo(command) => command.run(context),
             Command::Intention(command) => command.run(context),
             Command::Services(command) => command.run(context),
             Command::Validate(command) => command.run(context),

@@ -90,15 +90,17 @@ impl<'a, 'p> Reader<'a, 'p> {
         None
     }
 
-    /// A port, or `None` in the answer for -1, which switches a listener off.
+    /// A port (0 lets the system choose one), or `None` in the answer for -1, which switches a
+    /// listener off.
     pub(crate) fn listener_port(&mut self, key: &'static str) -> Option<Option<u16>> {
         let integer = self.integer(key)?;
         match u16::try_from(integer) {
-            Ok(port) if port > 0 => Some(Some(port)),
+            Ok(port) => Some(Some(port)),
             _ if integer == -1 => Some(None),
             _ => {
-                let text =
-                    format!("found {integer}, allowed is -1 (off) or a port from 1 to 65535");
+                let text = format!(
+                    "found {integer}, allowed is -1 (off), 0 (any free one) or a port up to 65535"
+                );
                 self.refuse(key, text);
                 None
             }

@@ -348,7 +348,7 @@ fn files_that_cannot_be_read_and_bad_flags_are_told_together() {
             "latin.hcl:2:15: found bytes that are no UTF-8",
             "long.hcl: the file is longer than 1048576 bytes",
             "conf.yaml: the name ends neither in .hcl nor in .json, and -config-format is not given",
-            "-http-port: ports.http: found 70000, allowed is -1 (off) or a port from 1 to 65535",
+            "-http-port: ports.http: found 70000, allowed is -1 (off), 0 (any free one) or a port up to 65535",
             "configuration: node_name is not set and the machine's name will not do: name \"a/b\" contains /, names have no '/', '%', control or text-direction characters",
         ]
     );

@@ -85,7 +85,7 @@ impl Mesh {
             "LocalBindPort": mesh.upstream.port(),
         }]});
         mesh.register("web", 1, to_db).await?;
-        mesh.wait_until_it_works().await?;
+        mesh.ask_until_allowed("are you there?").await?;
         Ok(mesh)
     }
 
@@ -149,9 +149,8 @@ impl Mesh {
 
     /// Tries a new connection and wants it to be refused before a byte comes back.
     pub(super) async fn expect_refusal(&self) -> Result<(), DemoError> {
-        let mut connection = self.connect().await?;
-        let asked = tokio::time::timeout(PATIENCE, connection.ask("hello?")).await;
-        match asked {
+        let attempt = async { self.connect().await?.ask("hello?").await };
+        match tokio::time::timeout(PATIENCE, attempt).await {
             Ok(Err(_closed)) => Ok(()),
             Ok(Ok(_answer)) => Err(DemoError::Unexpected("a denied connection was answered")),
             Err(_elapsed) => Err(DemoError::Unexpected("a denied connection hangs")),
@@ -213,30 +212,31 @@ impl Mesh {
             }},
         });
         self.client
-            .put("/v1/agent/service/register", &[], &service)
+            .put("/v1/agent/service/register", &[], Some(&service))
             .await?;
-        let agent = AgentApi::new(self.client.clone());
+        let agent = AgentApi::new(&format!("http://{}", self.address), None)?;
         let proxy = Proxy::registered(agent, &format!("{name}-sidecar-proxy"));
         self.proxies
             .push(tokio::spawn(proxy.run(self.stop.clone())));
         Ok(())
     }
 
-    /// Both sidecars need a moment for their certificates.
-    async fn wait_until_it_works(&self) -> Result<(), DemoError> {
-        let works = async {
+    /// Asks on new connections until one is let through: the sidecars hear of an intention a
+    /// moment after it is acknowledged, and need one for their certificates at the start.
+    pub(super) async fn ask_until_allowed(&self, line: &str) -> Result<String, DemoError> {
+        let allowed = async {
             loop {
                 if let Ok(mut connection) = self.connect().await
-                    && connection.ask("are you there?").await.is_ok()
+                    && let Ok(answer) = connection.ask(line).await
                 {
-                    return;
+                    return answer;
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, works)
+        tokio::time::timeout(PATIENCE, allowed)
             .await
-            .map_err(|_elapsed| DemoError::Unexpected("the sidecars do not come up"))
+            .map_err(|_elapsed| DemoError::Unexpected("no connection is let through"))
     }
 }
 

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use chancery_core::Timestamp;
 
-use mesh::Mesh;
 pub(crate) use mesh::DemoError;
+use mesh::Mesh;
 use report::Report;
 
 /// How long any single step may take before the demo gives up.
@@ -58,15 +58,17 @@ async fn tell(mesh: &Mesh, report: &mut Report<'_>) -> Result<(), DemoError> {
     mesh.intend("*", "db", "deny").await?;
     let written = Instant::now();
     open.wait_until_cut().await?;
-    report.fact("open connection", &format!("cut after {}", millis(written.elapsed())));
+    report.fact(
+        "open connection",
+        &format!("cut after {}", millis(written.elapsed())),
+    );
     mesh.expect_refusal().await?;
     report.fact("new connection", "refused");
     report.fact("why", &mesh.reason()?);
 
     report.step("A more exact intention allows it again: web may connect to db");
     mesh.intend("web", "db", "allow").await?;
-    let mut again = mesh.connect().await?;
-    report.fact("web → db", &again.ask("hello again").await?);
+    report.fact("web → db", &mesh.ask_until_allowed("hello again").await?);
     report.fact("why", &mesh.reason()?);
     for line in mesh.explanation().lines() {
         report.line(line);
