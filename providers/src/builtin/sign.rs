@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chancery_core::Timestamp;
+use chancery_core::{KeyUsages, Serial, Timestamp};
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -13,8 +13,7 @@ use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 use super::issuer::Issuer;
 use super::keys::CaKey;
 use crate::{
-    ExtendedKeyUsage, IntermediateTemplate, KeyUsage, LeafTemplate, ProviderError, RootTemplate,
-    SerialNumber, Validity,
+    ExtendedKeyUsage, IntermediateTemplate, LeafTemplate, ProviderError, RootTemplate, Validity,
 };
 
 /// 9999-12-31T23:59:59Z, the last moment a certificate can name (RFC 5280 §4.1.2.5).
@@ -70,7 +69,7 @@ pub(super) fn leaf(
     params.distinguished_name = common_name(&template.common_name);
     params.subject_alt_names = vec![uri(&template.uri)?];
     params.serial_number = Some(serial(&template.serial));
-    params.key_usages = template.key_usages.iter().map(key_usage).collect();
+    params.key_usages = key_usages(template.key_usages);
     params.extended_key_usages = template
         .extended_key_usages
         .iter()
@@ -102,8 +101,8 @@ pub(super) fn set_validity(
 }
 
 /// The serial number as rcgen takes it.
-pub(super) fn serial(serial: &SerialNumber) -> rcgen::SerialNumber {
-    rcgen::SerialNumber::from_slice(serial.as_be_bytes())
+pub(super) fn serial(serial: &Serial) -> rcgen::SerialNumber {
+    rcgen::SerialNumber::from_slice(serial.as_bytes())
 }
 
 /// Turns an error of rcgen into ours.
@@ -161,11 +160,21 @@ fn since_epoch(moment: Timestamp) -> Result<Duration, ProviderError> {
         })
 }
 
-fn key_usage(usage: &KeyUsage) -> KeyUsagePurpose {
-    match usage {
-        KeyUsage::DigitalSignature => KeyUsagePurpose::DigitalSignature,
-        KeyUsage::KeyEncipherment => KeyUsagePurpose::KeyEncipherment,
-    }
+/// The usages that a leaf can have, as rcgen takes them.
+fn key_usages(usages: KeyUsages) -> Vec<KeyUsagePurpose> {
+    [
+        (
+            KeyUsages::DIGITAL_SIGNATURE,
+            KeyUsagePurpose::DigitalSignature,
+        ),
+        (
+            KeyUsages::KEY_ENCIPHERMENT,
+            KeyUsagePurpose::KeyEncipherment,
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(usage, purpose)| usages.contains(usage).then_some(purpose))
+    .collect()
 }
 
 fn extended_key_usage(usage: &ExtendedKeyUsage) -> ExtendedKeyUsagePurpose {
