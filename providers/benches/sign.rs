@@ -12,10 +12,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
-use chancery_core::{CheckedCsr, CsrPolicy, Datacenter, SignatureCheck, Timestamp, TrustDomain};
+use chancery_core::{
+    CheckedCsr, CsrPolicy, Datacenter, OperationId, Serial, SignatureCheck, Timestamp, TrustDomain,
+};
 use chancery_providers::{
     BuiltIn, CaProvider, ConfigureRequest, Deadlines, Guard, GuardSettings, KeySpec, LeafRequest,
-    Limits, OperationId, OptionMap, RootRequest, RootTemplate, SecretOptions, SerialNumber,
+    Limits, OptionMap, RootRequest, RootTemplate, SecretOptions, Validity,
 };
 use rcgen::string::Ia5String;
 use rcgen::{CertificateParams, KeyPair, SanType};
@@ -47,9 +49,9 @@ async fn compare() {
         TrustDomain::parse(DOMAIN).unwrap(),
         Datacenter::parse("dc1").unwrap(),
     );
-    let ttl = Duration::from_secs(72 * 3600);
+    let validity = Validity::backdated(Duration::from_secs(72 * 3600), now);
     let checked = CheckedCsr::parse(&csr, algorithms, &policy).unwrap();
-    let request = LeafRequest::new(&checked, serial(5), ttl, now).unwrap();
+    let request = LeafRequest::new(&checked, serial(5), validity).unwrap();
     let alone = built_in().await;
     let settings = |leaf_signatures| GuardSettings {
         algorithms,
@@ -81,7 +83,7 @@ async fn compare() {
         for (rate, guard) in [(&mut rates.whole, &trusting), (&mut rates.strict, &strict)] {
             slice(rate, async || {
                 let checked = CheckedCsr::parse(&csr, algorithms, &policy).unwrap();
-                let request = LeafRequest::new(&checked, serial(5), ttl, now).unwrap();
+                let request = LeafRequest::new(&checked, serial(5), validity).unwrap();
                 drop(guard.issue_leaf(&request).await.unwrap());
             })
             .await;
@@ -203,8 +205,8 @@ fn root_request(now: Timestamp) -> RootRequest {
     }
 }
 
-fn serial(number: u8) -> SerialNumber {
-    SerialNumber::from_be_bytes(&[number; 16]).unwrap()
+fn serial(number: u8) -> Serial {
+    Serial::from_be_bytes(&[number; 16]).unwrap()
 }
 
 fn now() -> Timestamp {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use chancery_core::Timestamp;
+use chancery_core::{KeyUsages, Serial, Timestamp};
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -14,8 +14,7 @@ use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 use super::issuer::Issuer;
 use super::keys::CaKey;
 use crate::{
-    ExtendedKeyUsage, IntermediateTemplate, KeyUsage, LeafTemplate, ProviderError, RootTemplate,
-    SerialNumber, Validity,
+    ExtendedKeyUsage, IntermediateTemplate, LeafTemplate, ProviderError, RootTemplate, Validity,
 };
 
 /// What stands before the point in a SubjectPublicKeyInfo of P-256 (RFC 5480 §2).
@@ -78,7 +77,7 @@ pub(super) fn leaf(
     params.distinguished_name = common_name(&template.common_name);
     params.subject_alt_names = vec![uri(&template.uri)?];
     params.serial_number = Some(serial(&template.serial));
-    params.key_usages = template.key_usages.iter().map(key_usage).collect();
+    params.key_usages = key_usages(template.key_usages);
     params.extended_key_usages = template
         .extended_key_usages
         .iter()
@@ -148,8 +147,8 @@ pub(super) fn set_validity(
 }
 
 /// The serial number as rcgen takes it.
-pub(super) fn serial(serial: &SerialNumber) -> rcgen::SerialNumber {
-    rcgen::SerialNumber::from_slice(serial.as_be_bytes())
+pub(super) fn serial(serial: &Serial) -> rcgen::SerialNumber {
+    rcgen::SerialNumber::from_slice(serial.as_bytes())
 }
 
 /// Turns an error of rcgen into ours.
@@ -207,11 +206,21 @@ fn since_epoch(moment: Timestamp) -> Result<Duration, ProviderError> {
         })
 }
 
-fn key_usage(usage: &KeyUsage) -> KeyUsagePurpose {
-    match usage {
-        KeyUsage::DigitalSignature => KeyUsagePurpose::DigitalSignature,
-        KeyUsage::KeyEncipherment => KeyUsagePurpose::KeyEncipherment,
-    }
+/// The usages that a leaf can have, as rcgen takes them.
+fn key_usages(usages: KeyUsages) -> Vec<KeyUsagePurpose> {
+    [
+        (
+            KeyUsages::DIGITAL_SIGNATURE,
+            KeyUsagePurpose::DigitalSignature,
+        ),
+        (
+            KeyUsages::KEY_ENCIPHERMENT,
+            KeyUsagePurpose::KeyEncipherment,
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(usage, purpose)| usages.contains(usage).then_some(purpose))
+    .collect()
 }
 
 fn extended_key_usage(usage: &ExtendedKeyUsage) -> ExtendedKeyUsagePurpose {
