@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod definition;
 mod hardening;
+pub mod proxy;
 pub mod random;
 pub mod server;
 pub mod store;

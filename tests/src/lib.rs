@@ -1,4 +1,12 @@
 //! What the scenarios share: processes, ports, deadlines and the real peers.
 #![forbid(unsafe_code)]
 
+mod harness;
 pub mod hostile;
+mod peers;
+
+pub use harness::{
+    BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
+    profile, target_directory,
+};
+pub use peers::{Agent, AgentError, AgentKind, PeerError, consul_binary};

@@ -1,0 +1,11 @@
+//! Processes that die with their test, ports from the operating system, deadlines.
+
+mod binary;
+mod deadline;
+mod ports;
+mod process;
+
+pub use binary::{BinaryError, chancery_binary, profile, target_directory};
+pub use deadline::eventually;
+pub use ports::{free_port, free_ports};
+pub use process::{Process, ProcessError};
