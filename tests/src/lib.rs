@@ -3,10 +3,15 @@
 
 mod harness;
 pub mod hostile;
+mod mesh;
 mod peers;
 
 pub use harness::{
     BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
     profile, target_directory,
+};
+pub use mesh::{
+    App, Credentials, CredentialsError, MeshError, ProxyKind, Service, Sidecar,
+    anonymous_connector, connect_tls,
 };
 pub use peers::{Agent, AgentError, AgentKind, PeerError, consul_binary};

@@ -438,3 +438,6 @@ pub(crate) async fn linger(stream: &mut TcpStream) {
     };
     drop(timeout(LINGER, drain).await);
 }
+
+#[cfg(test)]
+mod tests;
