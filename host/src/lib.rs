@@ -3,13 +3,17 @@
 
 pub mod agent;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod definition;
+mod demo;
 mod hardening;
+pub mod http;
 pub mod proxy;
 pub mod random;
+pub mod running;
 pub mod server;
 pub mod store;
 pub mod telemetry;

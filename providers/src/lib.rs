@@ -1,8 +1,40 @@
 //! Certificate authority providers for Chancery.
 //!
-//! A provider is what signs: the built-in CA, or another behind the same trait. It is hostile
-//! by assumption: what a certificate shall say is decided outside, and the guard around every
-//! provider checks what came back.
+//! A provider is what signs: the built-in CA, or another behind the same trait, [`CaProvider`].
+//! It is hostile by assumption: what a certificate shall say is decided by the host (the
+//! templates), and the [`Guard`] around every provider checks what came back. This crate reads
+//! no configuration file, stores nothing and knows nothing of rotations.
+//!
+//! ```text
+//!  host ── requests: DER, templates ──▶ Guard ──▶ CaProvider ── built-in
+//!       ◀── checked answers, state ──── deadline, retries,   └─ (Vault, plugins)
+//!                                       limits, policy
+//! ```
+//!
+//! ```
+//! use chancery_providers::{ConfigureRequest, OptionMap, ProviderError, split_secrets};
+//! # use chancery_core::{Datacenter, TrustDomain};
+//!
+//! # async fn example(trust_domain: TrustDomain, datacenter: Datacenter)
+//! # -> Result<(), ProviderError> {
+//! let (options, secrets) = split_secrets(OptionMap::new());
+//! let mut provider = chancery_providers::create("consul")?;
+//! provider
+//!     .configure(&ConfigureRequest {
+//!         trust_domain,
+//!         datacenter,
+//!         options,
+//!         secrets,
+//!         state: None,
+//!     })
+//!     .await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `builtin` (default) | the built-in CA, and the conformance kit, which makes its keys with it |
 #![deny(unsafe_code)]
 
 #[cfg(feature = "builtin")]

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use chancery_core::Secret;
@@ -55,16 +54,16 @@ Options:
 
 /// Runs the command with the arguments behind `connect proxy`.
 #[must_use]
-pub fn run(arguments: &[String]) -> ExitCode {
+pub(super) fn run(arguments: &[String]) -> u8 {
     let options = match Options::parse(arguments, &|name| std::env::var(name).ok()) {
         Ok(options) => options,
         Err(Mistake::Help) => {
             let _ = write!(io::stdout(), "{USAGE}");
-            return ExitCode::SUCCESS;
+            return 0;
         }
         Err(Mistake::Flag(text)) => {
             let _ = writeln!(io::stderr(), "{text}\n{USAGE}");
-            return ExitCode::FAILURE;
+            return 1;
         }
         Err(Mistake::Use(text)) => return fail(&text),
     };
@@ -80,9 +79,9 @@ pub fn run(arguments: &[String]) -> ExitCode {
     code
 }
 
-fn fail(text: &str) -> ExitCode {
+fn fail(text: &str) -> u8 {
     let _ = writeln!(io::stderr(), "==> {text}");
-    ExitCode::FAILURE
+    1
 }
 
 fn say(text: &str) {
@@ -90,7 +89,7 @@ fn say(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-async fn serve(options: &Options) -> ExitCode {
+async fn serve(options: &Options) -> u8 {
     let agent = match AgentApi::new(&options.agent, options.token()) {
         Ok(agent) => agent,
         Err(error) => return fail(&format!("Error connecting to Consul agent: {error}")),
@@ -138,7 +137,7 @@ async fn serve(options: &Options) -> ExitCode {
         return fail(&format!("Failed running proxy: {error}"));
     }
     say("==> Consul Connect proxy shutdown");
-    ExitCode::SUCCESS
+    0
 }
 
 /// What is going to run.

@@ -107,7 +107,7 @@ fn read_path(path: &Path, format: Option<FileFormat>, report: &mut Report) -> Ve
         Ok(files) => files,
         Err(error) => {
             let text = format!("cannot list the folder: {error}");
-            report.mistake(whole_file(path), text);
+            report.unread(whole_file(path), text);
             return Vec::new();
         }
     };
@@ -122,20 +122,20 @@ fn read_path(path: &Path, format: Option<FileFormat>, report: &mut Report) -> Ve
 fn read_file(path: &Path, format: Option<FileFormat>, report: &mut Report) -> Option<Layer> {
     let Some(format) = extension_format(path).or(format) else {
         let text = "the name ends neither in .hcl nor in .json, and -config-format is not given";
-        report.mistake(whole_file(path), text);
+        report.unread(whole_file(path), text);
         return None;
     };
     let bytes = match read_bounded(path) {
         Ok(bytes) => bytes,
         Err(error) => {
             let text = format!("cannot read the file: {error}");
-            report.mistake(whole_file(path), text);
+            report.unread(whole_file(path), text);
             return None;
         }
     };
     if bytes.len() > MAX_BYTES {
         let text = format!("the file is longer than {MAX_BYTES} bytes");
-        report.mistake(whole_file(path), text);
+        report.unread(whole_file(path), text);
         return None;
     }
     let name: Arc<str> = path.to_string_lossy().into();
@@ -145,19 +145,19 @@ fn read_file(path: &Path, format: Option<FileFormat>, report: &mut Report) -> Op
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
             let position = position_after(error.as_bytes(), good);
-            report.mistake(source.at(position), "found bytes that are no UTF-8");
+            report.unread(source.at(position), "found bytes that are no UTF-8");
             return None;
         }
     };
     if format == FileFormat::Json && !text.trim_start().starts_with(['{', '\u{feff}']) {
         let text = "found no '{' at the beginning, expected a JSON object";
-        report.mistake(source.at(Position::START), text);
+        report.unread(source.at(Position::START), text);
         return None;
     }
     match hcl::parse(&text) {
         Ok(object) => Some(Layer::read(&object, &source, report)),
         Err(error) => {
-            report.mistake(source.at(error.position()), error.reason());
+            report.unread(source.at(error.position()), error.reason());
             None
         }
     }

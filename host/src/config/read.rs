@@ -3,97 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use chancery_core::{GoDuration, GoDurationError, Secret};
+use chancery_core::{GoDuration, Secret};
 
 use super::hcl::{Entry, Object, Position, Value, ValueKind};
+use super::problem::{Problem, ProblemKind, Problems};
 use super::suggestion;
-
-/// One thing that is wrong in a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
-    pub(crate) position: Position,
-    /// The key with the keys around it: `ports.http`.
-    pub(crate) path: String,
-    pub(crate) kind: ProblemKind,
-}
-
-/// What is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ProblemKind {
-    /// A duration that Go would refuse.
-    Duration(GoDurationError),
-    /// A key that Consul knows and nothing here acts on: worth a warning.
-    Ignored,
-    /// A value of the right sort that is not allowed.
-    Refused(String),
-    /// Something allowed that is worth a warning.
-    Remark(String),
-    /// A key that nobody knows.
-    UnknownKey {
-        key: String,
-        suggestion: Option<&'static str>,
-    },
-    /// A value of another sort.
-    WrongSort {
-        found: String,
-        expected: &'static str,
-        json_sort: &'static str,
-        go_type: &'static str,
-    },
-}
-
-impl Problem {
-    /// Whether it keeps nobody from going on.
-    pub(crate) const fn is_warning(&self) -> bool {
-        matches!(self.kind, ProblemKind::Ignored | ProblemKind::Remark(_))
-    }
-
-    /// The remark about it, without its place.
-    pub(crate) fn text(&self) -> String {
-        let path = &self.path;
-        match &self.kind {
-            ProblemKind::Duration(error) => {
-                format!("{path}: {error}, expected one such as \"90s\" or \"72h\"")
-            }
-            ProblemKind::Ignored => {
-                format!("{path}: Consul knows this key, Chancery does not act on it yet")
-            }
-            ProblemKind::Refused(text) | ProblemKind::Remark(text) => format!("{path}: {text}"),
-            ProblemKind::UnknownKey { suggestion, .. } => match suggestion {
-                Some(nearest) => format!("unknown key {path:?}, did you mean {nearest:?}?"),
-                None => format!("unknown key {path:?}"),
-            },
-            ProblemKind::WrongSort {
-                found, expected, ..
-            } => format!("{path}: found {found}, expected {expected}"),
-        }
-    }
-}
-
-/// The problems of one document, at most [`Problems::MOST`] of them.
-#[derive(Debug, Default)]
-pub(crate) struct Problems(Vec<Problem>);
-
-impl Problems {
-    /// More than anybody mends in one go; a stranger's document must not buy more work.
-    pub(crate) const MOST: usize = 100;
-
-    pub(crate) const fn is_full(&self) -> bool {
-        self.0.len() >= Self::MOST
-    }
-
-    fn push(&mut self, problem: Problem) {
-        if !self.is_full() {
-            self.0.push(problem);
-        }
-    }
-
-    /// In the order of the document.
-    pub(crate) fn sorted(mut self) -> Vec<Problem> {
-        self.0.sort_by_key(|problem| problem.position);
-        self.0
-    }
-}
 
 /// A cursor over one object. Keys are the snake_case ones of Consul's configuration; a document
 /// may write them in any case and with or without underscores.
@@ -176,15 +90,17 @@ impl<'a, 'p> Reader<'a, 'p> {
         None
     }
 
-    /// A port, or `None` in the answer for -1, which switches a listener off.
+    /// A port (0 lets the system choose one), or `None` in the answer for -1, which switches a
+    /// listener off.
     pub(crate) fn listener_port(&mut self, key: &'static str) -> Option<Option<u16>> {
         let integer = self.integer(key)?;
         match u16::try_from(integer) {
-            Ok(port) if port > 0 => Some(Some(port)),
+            Ok(port) => Some(Some(port)),
             _ if integer == -1 => Some(None),
             _ => {
-                let text =
-                    format!("found {integer}, allowed is -1 (off) or a port from 1 to 65535");
+                let text = format!(
+                    "found {integer}, allowed is -1 (off), 0 (any free one) or a port up to 65535"
+                );
                 self.refuse(key, text);
                 None
             }

@@ -62,6 +62,7 @@ impl fmt::Display for Remark {
 pub struct Report {
     mistakes: Vec<Remark>,
     warnings: Vec<Remark>,
+    incomplete: bool,
 }
 
 impl Report {
@@ -86,6 +87,17 @@ impl Report {
     pub(super) fn mistake(&mut self, origin: Origin, text: impl Into<String>) {
         let text = text.into();
         self.mistakes.push(Remark { origin, text });
+    }
+
+    /// A mistake that kept a source from being read: what it says is unknown.
+    pub(super) fn unread(&mut self, origin: Origin, text: impl Into<String>) {
+        self.incomplete = true;
+        self.mistake(origin, text);
+    }
+
+    /// Whether a source was not read, so that nothing may be called missing.
+    pub(super) const fn is_incomplete(&self) -> bool {
+        self.incomplete
     }
 
     pub(super) fn warning(&mut self, origin: Origin, text: impl Into<String>) {

@@ -128,7 +128,7 @@ fn check_safety(scalars: &Scalars, sources: &Sources, report: &mut Report) {
 }
 
 fn check_storage(scalars: &Scalars, sources: &Sources, report: &mut Report) {
-    if scalars.data_dir.is_none() && !sources.dev {
+    if scalars.data_dir.is_none() && !sources.dev && !report.is_incomplete() {
         let text = "data_dir is not set: name a folder for the state, or give --dev to keep everything in memory";
         report.mistake(Origin::Default, text);
     }

@@ -348,8 +348,7 @@ fn files_that_cannot_be_read_and_bad_flags_are_told_together() {
             "latin.hcl:2:15: found bytes that are no UTF-8",
             "long.hcl: the file is longer than 1048576 bytes",
             "conf.yaml: the name ends neither in .hcl nor in .json, and -config-format is not given",
-            "-http-port: ports.http: found 70000, allowed is -1 (off) or a port from 1 to 65535",
-            "configuration: data_dir is not set: name a folder for the state, or give --dev to keep everything in memory",
+            "-http-port: ports.http: found 70000, allowed is -1 (off), 0 (any free one) or a port up to 65535",
             "configuration: node_name is not set and the machine's name will not do: name \"a/b\" contains /, names have no '/', '%', control or text-direction characters",
         ]
     );
@@ -369,4 +368,60 @@ fn a_device_without_end_fills_no_memory() {
         report.to_string(),
         "/dev/zero: the file is longer than 1048576 bytes"
     );
+}
+
+#[test]
+fn the_examples_of_the_manual_are_good() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let page = fs::read_to_string(page).expect("the page");
+    let folder = TempDir::new().expect("a folder");
+    let mut examples = 0;
+    for part in page.split("```hcl\n").skip(1) {
+        let (example, _) = part.split_once("```").expect("an end");
+        let path = folder.path().join("a.hcl");
+        fs::write(&path, example).expect("written");
+        let sources = Sources {
+            hostname: "machine".to_owned(),
+            paths: vec![path],
+            ..Sources::default()
+        };
+        match Config::load(&sources) {
+            Ok((_, warnings)) => assert_eq!(warnings, [], "{example}"),
+            Err(report) => panic!("{report}\n{example}"),
+        }
+        examples += 1;
+    }
+    assert_eq!(examples, 2);
+}
+
+#[test]
+fn every_ignored_key_gets_its_one_warning() {
+    let text: String = keys::TOP_LEVEL
+        .iter()
+        .map(|key| format!("\"{key}\" = 1\n"))
+        .collect();
+    let folder = TempDir::new().expect("a folder");
+    let said = remarks(folder.path(), "", &text);
+    assert_eq!(said.lines().count(), keys::TOP_LEVEL.len());
+    for list in [
+        keys::TOP_LEVEL,
+        keys::ACL,
+        keys::PORTS,
+        keys::LIMITS,
+        keys::HTTP_CONFIG,
+    ] {
+        assert!(list.is_sorted(), "{list:?}");
+    }
+}
+
+#[test]
+fn any_number_of_warnings_hides_no_mistake() {
+    let checks = "checks { ttl = \"1s\" token = \"t\" } ".repeat(2 * Problems::MOST_WARNINGS);
+    let text = format!("service {{ name = \"a\" {checks} bogus = 1 }}");
+    let folder = TempDir::new().expect("a folder");
+    let said = remarks(folder.path(), "", &text);
+    assert!(said.contains("unknown key \"service.bogus\""), "{said}");
+    let many = "bogus = 1 }\nservice { ".repeat(2 * Problems::MOST);
+    let said = remarks(folder.path(), "", &format!("service {{ {many} }}"));
+    assert_eq!(said.lines().count(), Problems::MOST);
 }

@@ -1,8 +1,8 @@
 //! `service { … }` with its proxy, its upstreams and its sidecar.
 
 use chancery_core::{
-    Expose, ExposePath, MeshGatewayMode, ProxyConfig, Registration, ServiceAddress, ServiceKind,
-    Upstream, UpstreamKind, WeightsDefinition,
+    CheckDefinition, Expose, ExposePath, MeshGatewayMode, ProxyConfig, Registration,
+    ServiceAddress, ServiceKind, Upstream, UpstreamKind, WeightsDefinition,
 };
 
 use super::{ServiceDefinition, read_check};
@@ -34,8 +34,8 @@ fn read_registration(reader: &mut Reader<'_, '_>) -> Registration {
             port: port(address, "port"),
         })
         .unwrap_or_default();
-    service.check = reader.block("check", read_check);
-    service.checks = reader.blocks("checks", read_check);
+    service.check = reader.block("check", own_check);
+    service.checks = reader.blocks("checks", own_check);
     service.weights = reader.block("weights", |weights| WeightsDefinition {
         passing: weights.integer("passing").unwrap_or_default(),
         warning: weights.integer("warning").unwrap_or_default(),
@@ -53,6 +53,12 @@ fn read_registration(reader: &mut Reader<'_, '_>) -> Registration {
             .map(Box::new);
     });
     service
+}
+
+/// A check inside a service; Consul's files may say there whose it is, which is known already.
+fn own_check(reader: &mut Reader<'_, '_>) -> CheckDefinition {
+    reader.ignored(&["service_id", "token"]);
+    read_check(reader)
 }
 
 fn proxy(reader: &mut Reader<'_, '_>) -> ProxyConfig {

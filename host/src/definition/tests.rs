@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -141,4 +142,27 @@ fn a_check_by_itself_knows_its_service() {
     assert_eq!(check.registration.definition.check_id, "c");
     let error = check_from_json(br#"{"Service":"c"}"#).expect_err("unknown field");
     assert_eq!(error.to_string(), "json: unknown field \"Service\"");
+}
+
+proptest! {
+    #[test]
+    fn no_body_panics(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "{", "}", "[", "]", ":", ",", "\"Name\"", "\"Check\"", "\"Checks\"", "\"Proxy\"",
+            "\"Upstreams\"", "\"Connect\"", "\"SidecarService\"", "\"TTL\"", "\"1h\"", "\"x",
+            "1", "-1e9", "null", "true", "\"Port\"", "\"Meta\"", "\"TaggedAddresses\"", "é",
+        ]), 0..60),
+    ) {
+        let _ = service_from_json(parts.concat().as_bytes());
+        let _ = check_from_json(parts.concat().as_bytes());
+    }
+
+    #[test]
+    fn no_well_formed_body_panics(port in any::<i64>(), name in ".*", nanos in any::<i64>(), weight in any::<f64>()) {
+        let body = json!({"Name": name, "Port": port, "Check": {"TTL": nanos}, "Weights": {"Passing": weight}});
+        if let Ok(definition) = service_from_json(body.to_string().as_bytes()) {
+            prop_assert_eq!(definition.registration.name, name);
+            prop_assert_eq!(i64::from(definition.registration.port), port);
+        }
+    }
 }

@@ -102,6 +102,15 @@ pub fn printable(text: &str) -> String {
     line.finish()
 }
 
+/// Escapes what a stranger wrote without cutting it, for a terminal.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        push_escaped(&mut shown, character);
+    }
+    shown
+}
+
 /// One event a line, as text or as JSON.
 struct Lines {
     json: bool,
@@ -241,10 +250,10 @@ impl Capped {
 
     fn push(&mut self, character: char) {
         let before = self.text.len();
-        if self.escape == Escape::Nothing || is_harmless(character) {
+        if self.escape == Escape::Nothing {
             self.text.push(character);
         } else {
-            self.text.extend(character.escape_debug());
+            push_escaped(&mut self.text, character);
         }
         if self.text.len() > MOST {
             self.text.truncate(before);
@@ -262,6 +271,14 @@ impl fmt::Write for Capped {
             self.push(character);
         }
         Ok(())
+    }
+}
+
+fn push_escaped(text: &mut String, character: char) {
+    if is_harmless(character) {
+        text.push(character);
+    } else {
+        text.extend(character.escape_debug());
     }
 }
 

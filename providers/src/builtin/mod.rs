@@ -21,9 +21,10 @@ use tokio::sync::Mutex;
 use self::held::{Held, Pending};
 use self::issuer::Issuer;
 use self::keys::CaKey;
+use crate::options::Decoder;
 use crate::{
-    AcceptIntermediateRequest, CaOptions, CaProvider, Capabilities, ConfigureRequest,
-    CrossSignRequest, Description, IntermediateAnswer, IntermediateRequest, LeafRequest,
+    AcceptIntermediateRequest, CaProvider, Capabilities, ConfigureRequest, CrossSignRequest,
+    DecodedOptions, Description, IntermediateAnswer, IntermediateRequest, LeafRequest,
     ProviderError, RootAnswer, RootRequest, SignIntermediateRequest,
 };
 
@@ -85,7 +86,9 @@ impl CaProvider for BuiltIn {
     }
 
     async fn configure(&mut self, request: &ConfigureRequest) -> Result<(), ProviderError> {
-        CaOptions::parse(&request.options)?;
+        let options = DecodedOptions::decode(&request.options)?;
+        refuse_own_root(request)?;
+        options.check()?;
         if let Some(state) = &request.state {
             self.hold(state::read(state)?);
         }
@@ -207,6 +210,23 @@ impl CaProvider for BuiltIn {
             ..Held::default()
         });
         Ok(())
+    }
+}
+
+/// `import_root` is not among the capabilities. To make another root in silence, when somebody
+/// gave their own, would be the worst answer.
+fn refuse_own_root(request: &ConfigureRequest) -> Result<(), ProviderError> {
+    let mut decoder = Decoder::new(&request.options);
+    let certificate = decoder.text("RootCert", "");
+    decoder.finish()?;
+    match (certificate.is_empty(), request.secrets.find("PrivateKey")) {
+        (true, None) => Ok(()),
+        (false, None) => Err(ProviderError::misconfigured(
+            "must provide a private key when providing a root cert",
+        )),
+        (_, Some(_)) => Err(ProviderError::misconfigured(
+            "PrivateKey and RootCert are not supported, without them the CA makes its own root",
+        )),
     }
 }
 

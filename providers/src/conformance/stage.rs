@@ -360,7 +360,7 @@ pub(super) fn seconds(moment: Timestamp) -> Timestamp {
 }
 
 pub(super) const CANARY: &str = "c0nf0rmance-canary";
-pub(super) const DOMAIN: &str = "11111111-2222-3333-4444-555555555555.consul";
+pub(crate) const DOMAIN: &str = "11111111-2222-3333-4444-555555555555.consul";
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const MINUTE: Duration = Duration::from_secs(60);

@@ -168,7 +168,9 @@ impl CaProvider for Liar {
             (Lie::LeaksItsState, Some(state)) => {
                 request.state = Some(state.clone());
                 let answer = self.inner.configure(&request).await;
-                answer.map_err(|_| ProviderError::broken(String::from_utf8_lossy(state.expose())))
+                answer.map_err(|_honest| {
+                    ProviderError::broken(String::from_utf8_lossy(state.expose()))
+                })
             }
             (_, state) => {
                 request.state = state;

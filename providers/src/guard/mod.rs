@@ -269,5 +269,6 @@ impl<P: CaProvider> CaProvider for Guard<P> {
     }
 }
 
-#[cfg(all(test, feature = "builtin"))]
+#[cfg(feature = "builtin")]
+#[cfg(test)]
 mod tests;

@@ -1,19 +1,20 @@
 //! Decoding with weak types, and with the texts of Go's `mapstructure`.
 
+use chancery_core::GoDuration;
 use serde_json::Value;
 
 use super::OptionMap;
-use super::duration::GoDuration;
+
 use crate::ProviderError;
 
 /// Reads one option after another and gathers what is wrong.
-pub(super) struct Decoder<'a> {
+pub(crate) struct Decoder<'a> {
     options: &'a OptionMap,
     problems: Vec<String>,
 }
 
 impl<'a> Decoder<'a> {
-    pub(super) const fn new(options: &'a OptionMap) -> Self {
+    pub(crate) const fn new(options: &'a OptionMap) -> Self {
         Self {
             options,
             problems: Vec::new(),
@@ -21,7 +22,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// All problems as one error, sorted as Go sorts them.
-    pub(super) fn finish(mut self) -> Result<(), ProviderError> {
+    pub(crate) fn finish(mut self) -> Result<(), ProviderError> {
         if self.problems.is_empty() {
             return Ok(());
         }
@@ -101,7 +102,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(super) fn text(&mut self, name: &str, default: &str) -> String {
+    pub(crate) fn text(&mut self, name: &str, default: &str) -> String {
         match self.value(name) {
             None => default.to_owned(),
             Some(Value::String(text)) => text.clone(),

@@ -3,13 +3,13 @@
 //! The texts of errors and the order of checks are Consul's, because its clients see them.
 
 mod decode;
-mod duration;
 mod secrets;
 
 use std::time::Duration;
 
-use self::decode::Decoder;
-use self::duration::GoDuration;
+use chancery_core::GoDuration;
+
+pub(crate) use self::decode::Decoder;
 pub use self::secrets::{SecretOptions, split_secrets};
 use crate::{KeySpec, ProviderError};
 

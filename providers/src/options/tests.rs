@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -169,5 +170,34 @@ fn skipping_the_checks_still_needs_some_time_to_live() {
             error.to_string().starts_with("LeafCertTTL must be"),
             "{error}"
         );
+    }
+}
+
+proptest! {
+    /// Whatever is given, the answer is options within Consul's rules or a text.
+    #[test]
+    fn any_value_is_read_or_refused(
+        name in prop::sample::select(vec![
+            "LeafCertTTL", "intermediate_cert_ttl", "RootCertTTL", "CSRMaxPerSecond",
+            "csr_max_concurrent", "PrivateKeyBits", "SkipValidate", "private_key_type",
+        ]),
+        value in prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "[-+0-9.a-zµ]{0,12}".prop_map(Value::from),
+            ".{0,8}".prop_map(Value::from),
+        ],
+    ) {
+        match parse(json!({ name: value })) {
+            Ok(options) => {
+                prop_assert!(options.leaf_cert_ttl > Duration::ZERO);
+                prop_assert!(options.root_cert_ttl > options.intermediate_cert_ttl);
+                prop_assert!(options.csr_max_per_second >= 0.0);
+            }
+            Err(error) => prop_assert_eq!(error.kind(), ErrorKind::Misconfigured),
+        }
     }
 }

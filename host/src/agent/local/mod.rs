@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chancery_core::{
-    Caller, CatalogCommand, CheckStatus, CheckedRegistration, Command, LocalAction, LocalError,
-    LocalState, ProbeSpec, RegistrationError, SyncKey,
+    Caller, CatalogCommand, CheckStatus, CheckedCheck, CheckedRegistration, Command, LocalAction,
+    LocalError, LocalState, ProbeSpec, RegistrationError, SyncKey,
 };
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -88,6 +88,30 @@ impl LocalAgent {
     pub async fn deregister(&self, id: &str) -> Result<(), LocalError> {
         let now = self.inner.server.clock().now();
         self.lock().deregister_service(id, now)?;
+        self.settle_and_reschedule().await;
+        Ok(())
+    }
+
+    /// Looks after a check that is registered by itself.
+    ///
+    /// # Errors
+    ///
+    /// As core's [`LocalState::register_check`]; nothing is changed.
+    pub async fn register_check(&self, check: CheckedCheck) -> Result<(), RegistrationError> {
+        let now = self.inner.server.clock().now();
+        self.lock().register_check(check, now)?;
+        self.settle_and_reschedule().await;
+        Ok(())
+    }
+
+    /// Forgets a check; one that is unknown is no error.
+    ///
+    /// # Errors
+    ///
+    /// As core's [`LocalState::deregister_check`].
+    pub async fn deregister_check(&self, check_id: &str) -> Result<(), LocalError> {
+        let now = self.inner.server.clock().now();
+        self.lock().deregister_check(check_id, now)?;
         self.settle_and_reschedule().await;
         Ok(())
     }

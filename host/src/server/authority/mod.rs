@@ -106,7 +106,7 @@ impl AuthorityHost {
         options: OptionMap,
         secrets: &SecretOptions,
     ) -> Result<(), AuthorityFailure> {
-        let configuration = self.configuration(provider, options, secrets)?;
+        let configuration = self.configuration(provider, with_defaults(options), secrets)?;
         let view = self.inner.server.view();
         if let Some(stored) = view.state().authority().configuration() {
             if stored.provider != configuration.provider || stored.options != configuration.options
@@ -253,6 +253,21 @@ impl AuthorityHost {
             .await?;
         Ok(())
     }
+}
+
+/// The options over Consul's defaults, which it stores and shows even when nobody set them.
+fn with_defaults(options: OptionMap) -> OptionMap {
+    let defaults = [
+        ("IntermediateCertTTL", "8760h"),
+        ("LeafCertTTL", "72h"),
+        ("RotationPeriod", "2160h"),
+    ];
+    let mut merged: OptionMap = defaults
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    merged.extend(options);
+    merged
 }
 
 fn state_context(epoch: Epoch) -> String {

@@ -98,10 +98,16 @@ impl DataDir {
         // Without a trailing slash, which would make the kernel follow a link after all.
         let path: PathBuf = path.components().collect();
         let access = |action| access(action, &path);
-        let created = match DirBuilder::new().mode(0o700).recursive(true).create(&path) {
+        let created = match DirBuilder::new().mode(0o700).create(&path) {
             Ok(()) => true,
             // Also what a dangling link or a file gives; the checks below name it.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut recursive = DirBuilder::new();
+                recursive.mode(0o700).recursive(true);
+                recursive.create(&path).map_err(access("create"))?;
+                true
+            }
             Err(error) => return Err(access("create")(error)),
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -1,0 +1,34 @@
+//! `chancery intention delete`.
+
+use clap::Args;
+
+use super::target;
+use crate::cli::connection::Connection;
+use crate::cli::context::{Context, Failure};
+use crate::client::Client;
+
+/// Delete one intention: SOURCE DESTINATION, or its ID
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// SOURCE DESTINATION, or ID
+    arguments: Vec<String>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Delete {
+    pub(super) fn run(self, context: &mut Context<'_>) -> Result<u8, Failure> {
+        let client = self.connection.client(context)?;
+        Context::wait_for(delete(&client, &self.arguments))??;
+        context.print("Intention deleted.");
+        Ok(0)
+    }
+}
+
+async fn delete(client: &Client, arguments: &[String]) -> Result<(), Failure> {
+    let id = target::id_of(client, arguments).await?;
+    let deleted = client.delete(&target::path(&id)).await;
+    deleted
+        .map(|_| ())
+        .map_err(|error| Failure::new(format!("Error deleting the intention: {error}")))
+}

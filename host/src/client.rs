@@ -1,0 +1,371 @@
+//! A client of an agent's HTTP API, for the commands and the proxy.
+//!
+//! Its errors print as those of Consul's own client, because scripts compare them:
+//! `Unexpected response code: 500 (<body>)`.
+
+use std::error::Error as _;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use chancery_core::Secret;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Whom to ask and as whom.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Endpoint {
+    /// `host:port` or `http://host:port`; 127.0.0.1:8500 if empty.
+    pub address: String,
+    /// The token that every request carries.
+    pub token: Option<Secret>,
+    /// The datacenter that every request names; the agent's own if `None`.
+    pub datacenter: Option<String>,
+}
+
+/// A client of one agent. Cloning shares its connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    datacenter: Option<String>,
+}
+
+impl Client {
+    /// A client of an endpoint; connects when it is first used.
+    ///
+    /// # Errors
+    /// When the address or the token cannot be used.
+    pub fn new(endpoint: &Endpoint) -> Result<Self, ClientError> {
+        let mut headers = HeaderMap::new();
+        if let Some(token) = &endpoint.token {
+            let mut value =
+                HeaderValue::from_bytes(token.expose()).or(Err(ClientError::BadToken))?;
+            value.set_sensitive(true);
+            headers.insert("x-consul-token", value);
+        }
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .default_headers(headers)
+            .build()
+            .map_err(|error| ClientError::Unusable(root_cause(&error)))?;
+        Ok(Self {
+            http,
+            base: base_url(&endpoint.address)?,
+            datacenter: endpoint.datacenter.clone(),
+        })
+    }
+
+    /// `GET` of a path such as `/v1/agent/self`.
+    ///
+    /// Names inside a path go through [`segment`]. A blocking query takes as long as it takes:
+    /// whoever wants less wraps it in a time-out.
+    ///
+    /// # Errors
+    /// When there is no answer, or its status is not 2xx.
+    pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, ClientError> {
+        self.send(Method::GET, path, query, None).await
+    }
+
+    /// `POST` of a JSON body.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, ClientError> {
+        self.send(Method::POST, path, &[], Some(body)).await
+    }
+
+    /// `PUT`, with a JSON body or without.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn put(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer, ClientError> {
+        self.send(Method::PUT, path, query, body).await
+    }
+
+    /// `DELETE`.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn delete(&self, path: &str) -> Result<Answer, ClientError> {
+        self.send(Method::DELETE, path, &[], None).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer, ClientError> {
+        let mut request = self
+            .http
+            .request(method.clone(), format!("{}{path}", self.base));
+        if let Some(datacenter) = &self.datacenter {
+            request = request.query(&[("dc", datacenter)]);
+        }
+        if !query.is_empty() {
+            request = request.query(query);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let lost = |error: &reqwest::Error| ClientError::Transport {
+            method: go_method(&method),
+            url: error
+                .url()
+                .map_or_else(|| format!("{}{path}", self.base), ToString::to_string),
+            reason: reason(error),
+        };
+        let mut response = request.send().await.map_err(|error| lost(&error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
+            if body.len().saturating_add(chunk.len()) > MOST_BYTES {
+                return Err(ClientError::TooLong {
+                    allowed: MOST_BYTES,
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if !status.is_success() {
+            let body = String::from_utf8_lossy(&body).trim_end().to_owned();
+            return Err(ClientError::Status { status, body });
+        }
+        Ok(Answer {
+            headers,
+            body: body.freeze(),
+        })
+    }
+}
+
+/// A good answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    /// `X-Consul-Index`: what the next blocking query names.
+    #[must_use]
+    pub fn index(&self) -> Option<u64> {
+        self.header("x-consul-index")?.parse().ok()
+    }
+
+    /// `X-Consul-ContentHash`: the same for queries that block on a hash.
+    #[must_use]
+    pub fn content_hash(&self) -> Option<&str> {
+        self.header("x-consul-contenthash")
+    }
+
+    /// A header as text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as it came.
+    #[must_use]
+    pub const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// When it is not, or not in the shape that was asked for.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        serde_json::from_slice(&self.body).map_err(ClientError::Json)
+    }
+}
+
+/// Why there is no good answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The address cannot be used.
+    #[error("cannot use the address {found:?}: {reason}")]
+    BadAddress {
+        /// The address as given.
+        found: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The token has bytes that no header may have.
+    #[error("the token has characters that a header cannot carry")]
+    BadToken,
+    /// The answer is not the JSON that was expected.
+    #[error("{0}")]
+    Json(serde_json::Error),
+    /// The agent refused.
+    #[error("Unexpected response code: {} ({body})", status.as_u16())]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// What it said.
+        body: String,
+    },
+    /// The answer is longer than anything that is asked for.
+    #[error("the answer is longer than {allowed} bytes")]
+    TooLong {
+        /// The longest answer that is read.
+        allowed: usize,
+    },
+    /// No answer.
+    #[error("{method} \"{url}\": {reason}")]
+    Transport {
+        /// The method as Go writes it.
+        method: String,
+        /// What was asked.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The HTTP library does not start.
+    #[error("cannot start an HTTP client: {0}")]
+    Unusable(String),
+}
+
+impl ClientError {
+    /// The status of an answer that was not good.
+    #[must_use]
+    pub const fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+/// A name as one segment of a path.
+#[must_use]
+pub fn segment(name: &str) -> String {
+    utf8_percent_encode(name, SEGMENT).to_string()
+}
+
+fn base_url(address: &str) -> Result<String, ClientError> {
+    let refuse = |reason| {
+        Err(ClientError::BadAddress {
+            found: address.to_owned(),
+            reason,
+        })
+    };
+    if address.is_empty() {
+        return Ok("http://127.0.0.1:8500".to_owned());
+    }
+    let rest = match address.split_once("://") {
+        None => address,
+        Some(("http", rest)) => rest,
+        Some(("https", _)) => return refuse("https is not spoken yet, allowed is http"),
+        Some(_) => return refuse("allowed is host:port or http://host:port"),
+    };
+    let authority = rest.trim_end_matches('/');
+    let bad =
+        |character: char| character.is_whitespace() || matches!(character, '/' | '?' | '#' | '@');
+    if authority.is_empty() || authority.contains(bad) {
+        return refuse("allowed is host:port or http://host:port");
+    }
+    Ok(format!("http://{authority}"))
+}
+
+/// Go writes `Get`, `Put`.
+fn go_method(method: &Method) -> String {
+    let name = method.as_str().to_ascii_lowercase();
+    let mut letters = name.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+/// The reason as Go's dialler says it where that is common, else the innermost cause.
+fn reason(error: &reqwest::Error) -> String {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let io = inner.downcast_ref::<std::io::Error>();
+        if error.is_connect()
+            && io.is_some_and(|io| io.kind() == ErrorKind::ConnectionRefused)
+            && let Some(url) = error.url()
+        {
+            let host = url.host_str().unwrap_or_default();
+            let port = url.port_or_known_default().unwrap_or_default();
+            return format!("dial tcp {host}:{port}: connect: connection refused");
+        }
+        cause = inner.source();
+    }
+    root_cause(error)
+}
+
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = inner.to_string();
+        cause = inner.source();
+    }
+    text
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// More than a list of a million intentions; less than what would hurt.
+const MOST_BYTES: usize = 1 << 30;
+
+/// What a path segment does not carry bare.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_hosts_with_ports() {
+        for (address, base) in [
+            ("", "http://127.0.0.1:8500"),
+            ("10.0.0.1:80", "http://10.0.0.1:80"),
+            ("http://mesh:8500/", "http://mesh:8500"),
+            ("[::1]:8500", "http://[::1]:8500"),
+        ] {
+            assert_eq!(base_url(address).expect(address), base);
+        }
+        for address in [
+            "https://x",
+            "unix:///tmp/x",
+            "http://",
+            "a/b",
+            "u:p@h",
+            "a b",
+        ] {
+            assert!(base_url(address).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_name_stays_one_segment() {
+        assert_eq!(segment("a/b ?%é"), "a%2Fb%20%3F%25%C3%A9");
+        assert_eq!(segment("web-1_2.3~"), "web-1_2.3~");
+    }
+
+    #[test]
+    fn a_token_is_not_printed() {
+        let endpoint = Endpoint {
+            token: Some(Secret::new(b"canary".to_vec())),
+            ..Endpoint::default()
+        };
+        let client = Client::new(&endpoint).expect("a client");
+        assert!(!format!("{endpoint:?} {client:?}").contains("canary"));
+    }
+}

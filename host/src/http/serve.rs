@@ -1,0 +1,135 @@
+//! Listening: connections, their bounds and their end.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::api::Api;
+use super::dispatch;
+use super::paced::Paced;
+use super::slots::Slots;
+
+/// How long requests may still take when the agent stops. Blocked queries answer at once.
+const GRACE: Duration = Duration::from_millis(1_500);
+
+/// How long accepting pauses when the system has no more descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a client hears that has too many connections. The status and the text are Consul's.
+const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\n\
+    Content-Type: text/plain; charset=utf-8\r\n\
+    Content-Length: 88\r\n\
+    Connection: close\r\n\r\n\
+    Your IP is issuing too many concurrent connections, please rate limit your calls. (429)\n";
+
+/// Answers requests on `listener` until `shutdown` is cancelled; then blocked queries are answered
+/// with what there is, requests under way may end, and everything is closed within two seconds.
+pub async fn serve(listener: TcpListener, api: Api, shutdown: CancellationToken) {
+    let api = Arc::new(Api {
+        shutdown: shutdown.clone(),
+        ..api
+    });
+    let limits = &api.settings.limits;
+    let slots = Slots::new(limits.connections, limits.connections_per_client);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Some(_ended) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => accept(&api, &slots, &mut connections, stream, peer),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection to the HTTP API could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, all_ended).await.is_err() {
+        connections.abort_all();
+    }
+}
+
+fn accept(
+    api: &Arc<Api>,
+    slots: &Arc<Slots>,
+    connections: &mut JoinSet<()>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    match slots.take(peer.ip()) {
+        Ok(slot) => {
+            let connection = connection(Arc::clone(api), stream, peer.ip());
+            connections.spawn(async move {
+                connection.await;
+                drop(slot);
+            });
+        }
+        Err(full) => {
+            tracing::debug!(client = %peer.ip(), ?full, "refused a connection to the HTTP API");
+            // The socket's buffer is empty: either this fits, or the client is gone.
+            drop(stream.try_write(TOO_MANY));
+        }
+    }
+}
+
+async fn connection(api: Arc<Api>, stream: TcpStream, client: IpAddr) {
+    // Answers are written in one piece: nothing is gained by waiting for more.
+    drop(stream.set_nodelay(true));
+    let limits = api.settings.limits.clone();
+    let shutdown = api.shutdown.clone();
+    let busy = Arc::new(AtomicBool::new(false));
+    let io = TokioIo::new(Paced::new(stream, &limits, Arc::clone(&busy)));
+    let service = service_fn(move |request| {
+        busy.store(true, Ordering::Relaxed);
+        let busy = Arc::clone(&busy);
+        let answer = dispatch::answer(Arc::clone(&api), client, request);
+        async move {
+            let answer = answer.await;
+            busy.store(false, Ordering::Relaxed);
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let connection = http1::Builder::new()
+        .title_case_headers(true)
+        .max_headers(limits.headers)
+        .max_buf_size(limits.head.max(8_192))
+        .header_read_timeout(None)
+        .serve_connection(io, service);
+    let mut connection = pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%client, %error, "a connection to the HTTP API broke");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_refusal_says_how_long_it_is() {
+        let text = std::str::from_utf8(TOO_MANY).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())));
+    }
+}

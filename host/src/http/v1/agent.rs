@@ -1,0 +1,256 @@
+//! `/v1/agent/…`: the agent itself and the services that it looks after.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chancery_core::{LocalService, LocalState};
+use http::HeaderValue;
+use http::header::HeaderName;
+use serde::Serialize;
+use serde_json::json;
+use tokio::time::{Instant, timeout_at};
+
+use crate::definition::service_from_json;
+use crate::http::answer::Answer;
+use crate::http::api::Api;
+use crate::http::blocking;
+use crate::http::error::ApiError;
+use crate::http::params::{Options, parse_bool, refuse_namespace};
+use crate::http::render::service::AgentServiceBody;
+use crate::http::request::Request;
+
+const CONTENT_HASH: HeaderName = HeaderName::from_static("x-consul-contenthash");
+
+/// The version of Consul whose API this is: clients decide by it what they may ask for.
+const CONSUL_VERSION: &str = "1.8.7";
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SelfBody {
+    config: ConfigBody,
+    debug_config: serde_json::Value,
+    coord: serde_json::Value,
+    member: MemberBody,
+    stats: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
+    meta: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ConfigBody {
+    datacenter: String,
+    node_name: String,
+    #[serde(rename = "NodeID")]
+    node_id: String,
+    revision: &'static str,
+    server: bool,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MemberBody {
+    name: String,
+    addr: String,
+    port: u16,
+    tags: BTreeMap<&'static str, String>,
+    status: u8,
+    protocol_min: u8,
+    protocol_max: u8,
+    protocol_cur: u8,
+    delegate_min: u8,
+    delegate_max: u8,
+    delegate_cur: u8,
+}
+
+/// `GET /v1/agent/self`: what clients look for, in Consul's places. There is no gossip, so the
+/// agent is the one member it knows, and its coordinate is the origin.
+pub(super) async fn about_itself(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
+    let settings = api.agent.settings();
+    let (services, checks, meta) = api.agent.local().read(|local| {
+        let counts = (local.services().count(), local.checks().count());
+        (counts.0, counts.1, local.node().meta.clone())
+    });
+    let name = settings.node_name.as_str().to_owned();
+    let address = settings.advertise.to_string();
+    let id = settings.node_id.to_string();
+    let body = SelfBody {
+        config: ConfigBody {
+            datacenter: api.datacenter().to_owned(),
+            node_name: name.clone(),
+            node_id: id.clone(),
+            revision: "",
+            server: true,
+            version: CONSUL_VERSION,
+        },
+        debug_config: json!({
+            "AdvertiseAddrLAN": address,
+            "ConnectEnabled": settings.connect,
+            "Datacenter": api.datacenter(),
+            "DevMode": settings.dev,
+            "GRPCPort": -1,
+            "NodeID": id,
+            "NodeName": name,
+            "ServerMode": true,
+            "ServerPort": api.settings.server_port,
+        }),
+        coord: json!({
+            "Vec": [0, 0, 0, 0, 0, 0, 0, 0], "Error": 1.5, "Adjustment": 0, "Height": 0.00001,
+        }),
+        member: MemberBody {
+            name,
+            addr: address,
+            port: api.settings.server_port,
+            tags: BTreeMap::from([
+                ("acls", "0".to_owned()),
+                ("build", format!("{CONSUL_VERSION}:")),
+                ("dc", api.datacenter().to_owned()),
+                ("id", id),
+                ("port", api.settings.server_port.to_string()),
+                ("role", "consul".to_owned()),
+            ]),
+            status: 1,
+            protocol_min: 1,
+            protocol_max: 5,
+            protocol_cur: 2,
+            delegate_min: 2,
+            delegate_max: 5,
+            delegate_cur: 4,
+        },
+        stats: stats(&api, services, checks),
+        meta,
+    };
+    Answer::json(&body, request.style)
+}
+
+fn stats(
+    api: &Api,
+    services: usize,
+    checks: usize,
+) -> BTreeMap<&'static str, BTreeMap<&'static str, String>> {
+    let revision = api.server().view().state().revision().to_string();
+    BTreeMap::from([
+        (
+            "agent",
+            BTreeMap::from([
+                ("checks", checks.to_string()),
+                ("services", services.to_string()),
+            ]),
+        ),
+        (
+            "build",
+            BTreeMap::from([("version", CONSUL_VERSION.to_owned())]),
+        ),
+        (
+            "chancery",
+            BTreeMap::from([("version", env!("CARGO_PKG_VERSION").to_owned())]),
+        ),
+        (
+            "consul",
+            BTreeMap::from([
+                ("acl", "disabled".to_owned()),
+                ("leader", "true".to_owned()),
+                ("leader_addr", api.server_address()),
+                ("server", "true".to_owned()),
+            ]),
+        ),
+        (
+            "raft",
+            BTreeMap::from([
+                ("applied_index", revision.clone()),
+                ("commit_index", revision),
+                ("state", "Leader".to_owned()),
+            ]),
+        ),
+    ])
+}
+
+/// `GET /v1/agent/services`
+pub(super) async fn services(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
+    refuse_namespace(&request.query, &request.headers)?;
+    Api::refuse_filter(&request.query)?;
+    api.agent.local().read(|local| {
+        let services: BTreeMap<_, _> = local
+            .services()
+            .map(|service| {
+                let body = AgentServiceBody::of(&service.instance, None);
+                (service.instance.id.as_str(), body)
+            })
+            .collect();
+        Answer::json(&services, request.style)
+    })
+}
+
+/// `GET /v1/agent/service/:id`. Waits while the hash is the one given.
+pub(super) async fn service(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
+    refuse_namespace(&request.query, &request.headers)?;
+    let options = Options::parse(&request.query, &request.headers)?;
+    if let Some(hash) = request.query.text("hash") {
+        let has_that_hash = |local: &LocalState| {
+            local
+                .service(&request.rest)
+                .is_some_and(|service| service.content_hash == hash)
+        };
+        wait_while(&api, &request, &options, has_that_hash).await?;
+    }
+    api.agent.local().read(|local| {
+        let found: &LocalService = local
+            .service(&request.rest)
+            .ok_or_else(|| ApiError::not_found(format!("unknown service ID: {}", request.rest)))?;
+        let body = AgentServiceBody::of(&found.instance, Some(&found.content_hash));
+        let answer = Answer::json(&body, request.style)?;
+        Ok(match HeaderValue::from_str(&found.content_hash) {
+            Ok(hash) => answer.with(CONTENT_HASH, hash),
+            Err(_) => answer,
+        })
+    })
+}
+
+/// Waits, by the servers' rule, while something holds of the agent's services.
+async fn wait_while(
+    api: &Api,
+    request: &Request,
+    options: &Options,
+    holds: impl Fn(&LocalState) -> bool,
+) -> Result<(), ApiError> {
+    let mut changes = api.agent.local().changes();
+    if !api.agent.local().read(&holds) {
+        return Ok(());
+    }
+    let _slot = blocking::take_slot(api, request)?;
+    let deadline = Instant::now() + blocking::server_wait(api, options);
+    let ended =
+        async { while changes.changed().await.is_ok() && api.agent.local().read(&holds) {} };
+    tokio::select! {
+        _in_time = timeout_at(deadline, ended) => {}
+        () = api.shutdown.cancelled() => {}
+    }
+    Ok(())
+}
+
+/// `PUT /v1/agent/service/register`
+pub(super) async fn register(api: Arc<Api>, mut request: Request) -> Result<Answer, ApiError> {
+    let body = request.read_body(&api.settings.limits).await?;
+    crate::http::decode::check_depth(&body)
+        .map_err(|error| ApiError::undecodable_for_agent(&error))?;
+    let definition =
+        service_from_json(&body).map_err(|error| ApiError::undecodable_for_agent(&error))?;
+    refuse_namespace(&request.query, &request.headers)?;
+    let replace_checks = request
+        .query
+        .first("replace-existing-checks")
+        .is_some_and(|said| said.is_empty() || parse_bool(said) == Some(true));
+    let local = api.agent.local();
+    let settings = local.read(|local| local.settings().clone());
+    let node = api.agent.settings().node_name.as_str();
+    let registration = definition.registration.check(node, &settings)?;
+    local.register(registration, replace_checks).await?;
+    Ok(Answer::empty())
+}
+
+/// `PUT /v1/agent/service/deregister/:id`
+pub(super) async fn deregister(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
+    refuse_namespace(&request.query, &request.headers)?;
+    api.agent.local().deregister(&request.rest).await?;
+    Ok(Answer::empty())
+}
