@@ -7,15 +7,14 @@
 //!
 //! All pairs stand at the same time between the same client and the same application; each
 //! round measures one after the other, and what is printed are medians of the rounds.
-#![expect(clippy::print_stdout, reason = "prints its figures")]
 
 use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use chancery_tests::{
-    Agent, AgentKind, Backend, Ceiling, Pair, ProxyKind, RoundTrips, hold_connections, median,
-    open_connections, round_trips, throughput,
+    Agent, AgentKind, Backend, Ceiling, Goals, Pair, ProxyKind, RoundTrips, hold_connections,
+    median, open_connections, round_trips, throughput,
 };
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -107,7 +106,7 @@ impl Agents {
             consuls: None,
         };
         if options.wants("chancery") {
-            agents.ours = Some(Agent::start(AgentKind::Consul).await?);
+            agents.ours = Some(Agent::start(AgentKind::Chancery).await?);
         }
         if options.wants("consul") {
             agents.consuls = Some(Agent::start(AgentKind::Consul).await?);
@@ -278,10 +277,7 @@ fn print_row(title: &str, values: [Option<f64>; 3], digits: usize) {
 fn report(options: &Options, rounds: &[Round], memory: &[Memory]) {
     let row = Row { rounds };
     let all = |figure: &dyn Fn(&Figures) -> f64| NAMES.map(|name| row.of(name, figure));
-    let mut goals = Goals {
-        judged: options.full && options.only.is_none(),
-        lines: Vec::new(),
-    };
+    let mut goals = Goals::new();
     println!(
         "{:<46}{:>10}{:>10}{:>10}",
         "", "chancery", "consul", "envoy"
@@ -361,38 +357,9 @@ fn report(options: &Options, rounds: &[Round], memory: &[Memory]) {
     let [ours, ..] = holding.map(Option::unwrap_or_default);
     let allowed = 10.0 + IDLE as f64 * 16.0 / 1024.0;
     goals.at_most("memory: 10 MB and 16 KB each", ours, allowed);
-    goals.print();
-}
-
-/// What was promised, and whether it holds.
-struct Goals {
-    judged: bool,
-    lines: Vec<String>,
-}
-
-impl Goals {
-    fn at_least(&mut self, what: &str, found: f64, wanted: f64) {
-        self.line(what, found, ">=", wanted, found >= wanted);
-    }
-
-    fn at_most(&mut self, what: &str, found: f64, wanted: f64) {
-        self.line(what, found, "<=", wanted, found <= wanted);
-    }
-
-    fn line(&mut self, what: &str, found: f64, sign: &str, wanted: f64, met: bool) {
-        let verdict = if met { "met" } else { "MISSED" };
-        self.lines.push(format!(
-            "{what:<50} {found:>9.1} {sign} {wanted:>9.1}  {verdict}"
-        ));
-    }
-
-    fn print(&self) {
-        if !self.judged {
-            println!("no goal is judged: not all pairs were measured");
-            return;
-        }
-        for line in &self.lines {
-            println!("{line}");
-        }
+    if options.full && options.only.is_none() {
+        println!("{goals}");
+    } else {
+        println!("no goal is judged: not all pairs were measured");
     }
 }

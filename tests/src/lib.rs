@@ -12,8 +12,8 @@ pub use harness::{
     profile, target_directory,
 };
 pub use load::{
-    Backend, Ceiling, Opened, Pair, PairError, RoundTrips, cpu_time, hold_connections, median,
-    open_connections, percentile, resident, round_trips, throughput,
+    Backend, Ceiling, Goals, Opened, Pair, PairError, RoundTrips, cpu_time, hold_connections,
+    median, open_connections, percentile, resident, round_trips, throughput,
 };
 pub use mesh::{
     App, Credentials, CredentialsError, MeshError, ProxyKind, Service, Sidecar,

@@ -128,8 +128,12 @@ async fn play(file: &str, text: &str) {
                     write!(report, "\n== {}\n{differences}", exchange.name).unwrap();
                 }
                 (true, Some(reason)) => {
-                    write!(report, "\n== {} agrees, but the ledger says: {reason}", exchange.name)
-                        .unwrap();
+                    write!(
+                        report,
+                        "\n== {} agrees, but the ledger says: {reason}",
+                        exchange.name
+                    )
+                    .unwrap();
                 }
             }
         }
@@ -146,7 +150,10 @@ fn ledger(file: &str) -> BTreeMap<&'static str, &'static str> {
     let mut own = false;
     let mut entries = BTreeMap::new();
     for line in include_str!("data/consul/ledger.txt").lines() {
-        if let Some(section) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        if let Some(section) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
             own = section == file;
         } else if let Some((names, reason)) = line.split_once(": ").filter(|_| own) {
             entries.extend(names.split(", ").map(|name| (name, reason)));
@@ -223,10 +230,20 @@ async fn ask(address: SocketAddr, exchange: &Exchange, bound: &Bound) -> Reply {
         .unwrap_or_else(|_| panic!("{}: no answer within 10 s", exchange.name))
         .unwrap();
     let elapsed = begin.elapsed();
-    let split = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+    let split = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .unwrap();
     let head = String::from_utf8(answer[..split].to_vec()).unwrap();
     let mut lines = head.split("\r\n");
-    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let status = lines
+        .next()
+        .unwrap()
+        .split(' ')
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
     let headers = lines
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -247,17 +264,27 @@ fn differences(exchange: &Exchange, reply: &Reply) -> String {
             writeln!(report, "{what}\n  consul:   {theirs}\n  chancery: {ours}").unwrap();
         }
     };
-    differ("status", &exchange.status.to_string(), &reply.status.to_string());
+    differ(
+        "status",
+        &exchange.status.to_string(),
+        &reply.status.to_string(),
+    );
     for name in COMPARED {
         let value = |headers: &BTreeMap<String, String>| {
-            headers.get(*name).map_or("none", |value| match *name {
-                "X-Consul-Contenthash" => "some",
-                "X-Consul-Index" if value != "1" => "some",
-                _ => value.as_str(),
-            })
-            .to_owned()
+            headers
+                .get(*name)
+                .map_or("none", |value| match *name {
+                    "X-Consul-Contenthash" => "some",
+                    "X-Consul-Index" if value != "1" => "some",
+                    _ => value.as_str(),
+                })
+                .to_owned()
         };
-        differ(name, &value(&exchange.answer_headers), &value(&reply.headers));
+        differ(
+            name,
+            &value(&exchange.answer_headers),
+            &value(&reply.headers),
+        );
     }
     if !exchange.answer_headers.contains_key("Content-Encoding") {
         differ("body", &masked(&exchange.answer), &masked(&reply.body));
@@ -284,7 +311,10 @@ fn masked(text: &str) -> String {
 
 /// `"Key": *,` for a field whose value says nothing here.
 fn masked_field(line: &str) -> String {
-    let field = line.trim_start().strip_prefix('"').and_then(|rest| rest.split_once("\": "));
+    let field = line
+        .trim_start()
+        .strip_prefix('"')
+        .and_then(|rest| rest.split_once("\": "));
     let Some((key, value)) = field else {
         return line.to_owned();
     };
@@ -303,7 +333,10 @@ fn masked_identifiers(line: &str) -> String {
     let mut shown = String::new();
     let mut start = 0;
     while start < bytes.len() {
-        let length = bytes[start..].iter().take_while(|byte| is_part(**byte)).count();
+        let length = bytes[start..]
+            .iter()
+            .take_while(|byte| is_part(**byte))
+            .count();
         let token = &line[start..start + length];
         let dashes = token.bytes().filter(|byte| *byte == b'-').count();
         let colons = token.bytes().filter(|byte| *byte == b':').count();

@@ -6,6 +6,7 @@
 mod backend;
 mod ceiling;
 mod connections;
+mod goals;
 mod latency;
 mod median;
 mod pair;
@@ -15,6 +16,7 @@ mod usage;
 pub use backend::Backend;
 pub use ceiling::Ceiling;
 pub use connections::{Opened, hold_connections, open_connections};
+pub use goals::Goals;
 pub use latency::{RoundTrips, round_trips};
 pub use median::{median, percentile};
 pub use pair::{Pair, PairError};
