@@ -59,6 +59,6 @@ pub use registry::{create, names, signature_check};
 pub use request::{
     AcceptIntermediateRequest, Capabilities, ConfigureRequest, CrossSignRequest, Description,
     ExtendedKeyUsage, IntermediateAnswer, IntermediateRequest, IntermediateTemplate, KeySpec,
-    KeyUsage, LeafRequest, LeafTemplate, Operation, OperationId, RootAnswer, RootRequest,
-    RootTemplate, SerialNumber, SignIntermediateRequest, Validity,
+    LeafRequest, LeafTemplate, Operation, RootAnswer, RootRequest, RootTemplate,
+    SignIntermediateRequest, Validity,
 };

@@ -46,9 +46,9 @@ impl fmt::Display for Epoch {
 pub struct OperationId([u8; 16]);
 
 impl OperationId {
-    /// An id from 16 random bytes.
+    /// The id made of 16 random bytes, which the host draws once for each order.
     #[must_use]
-    pub const fn from_random(bytes: [u8; 16]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 

@@ -28,7 +28,7 @@ fn submit(state: &mut State, command: AuthorityCommand, now: Now) -> Result<(), 
 }
 
 fn operation(byte: u8) -> OperationId {
-    OperationId::from_random([byte; 16])
+    OperationId::from_bytes([byte; 16])
 }
 
 fn bootstrap() -> AuthorityCommand {

@@ -26,8 +26,8 @@ pub(crate) async fn answer(
 ) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let (route, rest) = match way(&api, &head) {
-        Ok(found) => found,
-        Err(answer) => return answer.into_response(),
+        Way::Route(route, rest) => (route, rest),
+        Way::Ends(answer) => return answer.into_response(),
     };
     let gzip = accepts_gzip(&head.headers);
     let answer = match routed(api, client, head, body, route, rest).await {
@@ -37,26 +37,34 @@ pub(crate) async fn answer(
     answer.encoded(gzip).into_response()
 }
 
-/// The route of a request that may come in, with what follows its prefix; or the answer, if it
-/// does not get that far.
-fn way(api: &Api, head: &Parts) -> Result<(&'static Route, String), Answer> {
-    guard::admit(
+/// How far a request gets.
+enum Way {
+    /// To an answer before it has found a route.
+    Ends(Answer),
+    /// To a route, with what follows its prefix.
+    Route(&'static Route, String),
+}
+
+fn way(api: &Api, head: &Parts) -> Way {
+    let admitted = guard::admit(
         &head.method,
         &head.uri,
         head.version,
         &head.headers,
         &api.settings.host_names,
-    )?;
+    );
+    if let Err(error) = admitted {
+        return Way::Ends(error.into());
+    }
     let Some(path) = decoded_path(head.uri.path()) else {
-        return Err(Answer::bare(StatusCode::BAD_REQUEST));
+        return Way::Ends(Answer::bare(StatusCode::BAD_REQUEST));
     };
     match router::find(v1::ROUTES, &path) {
-        Found::Route(route, rest) => Ok((route, rest)),
-        other => Err(elsewhere(
-            other,
-            &head.method,
-            head.uri.query().unwrap_or_default(),
-        )),
+        Found::Route(route, rest) => Way::Route(route, rest),
+        other => {
+            let query = head.uri.query().unwrap_or_default();
+            Way::Ends(elsewhere(other, &head.method, query))
+        }
     }
 }
 
