@@ -74,6 +74,35 @@ async fn a_large_body_is_refused_before_it_is_read_and_while_it_is() {
 }
 
 #[tokio::test]
+async fn large_bodies_share_a_room_and_small_ones_need_none() {
+    let served = serve_with(|settings| settings.limits.bodies = 100_000).await;
+    let head = "POST /v1/connect/intentions HTTP/1.1\r\nHost: localhost\r\n\
+                Connection: close\r\nContent-Length: 100000\r\n\r\n";
+    let mut holder = served.connect().await;
+    holder.write_all(head.as_bytes()).await.unwrap();
+    holder.write_all(&[b' '; 99_999]).await.unwrap();
+    let whole = [head.as_bytes(), &[b' '; 100_000]].concat();
+    let end = Instant::now() + SOON;
+    let refused = loop {
+        let reply = served.exchange(&whole).await;
+        if reply.status != 500 {
+            break reply;
+        }
+        assert!(Instant::now() < end, "the room was never full");
+    };
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(served.intend("web", "db").await > 1);
+    holder.write_all(b" ").await.unwrap();
+    assert_eq!(
+        read_reply(&mut holder).await.body,
+        "Failed to decode request body: EOF"
+    );
+    // The room is free again, and the body is read, and is nothing.
+    let reply = served.exchange(&whole).await;
+    assert_eq!(reply.status, 500, "{reply:?}");
+}
+
+#[tokio::test]
 async fn a_body_that_comes_too_slowly_is_given_up() {
     let served = serve_with(|settings| {
         settings.limits.body_time = Duration::from_millis(200);

@@ -232,7 +232,7 @@ async fn wait_while(
 
 /// `PUT /v1/agent/service/register`
 pub(super) async fn register(api: Arc<Api>, mut request: Request) -> Result<Answer, ApiError> {
-    let body = request.read_body(&api.settings.limits).await?;
+    let body = request.read_body(&api).await?;
     crate::http::decode::check_depth(&body)
         .map_err(|error| ApiError::undecodable_for_agent(&error))?;
     let definition =
