@@ -29,7 +29,7 @@ pub use change::AuthorityChange;
 pub use command::{AuthorityCommand, NewRoot};
 pub use configuration::{CaConfiguration, Lifetimes};
 pub use effect::Effect;
-pub use ids::{Der, Epoch, OperationId};
+pub use ids::{Epoch, OperationId};
 pub use lease::Lease;
 pub use roots::CaRoot;
 pub use signing::SigningView;

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Der, Epoch};
-use crate::Timestamp;
+use super::Epoch;
+use crate::{Der, Timestamp};
 
 /// One trusted root, active or rotated out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
