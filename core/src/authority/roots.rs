@@ -30,6 +30,8 @@ pub struct CaRoot {
     pub intermediates: Vec<Der>,
     /// Whether new leafs are issued under it. Exactly one root is active once there is any.
     pub active: bool,
+    /// When it was added to the bundle: a bundle that a peer took earlier lacks it.
+    pub added_at: Timestamp,
     /// When it stopped being active.
     #[serde(default)]
     pub rotated_out_at: Option<Timestamp>,
