@@ -1,12 +1,13 @@
 //! What the built-in CA writes into certificates.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use chancery_core::{KeyUsages, Serial, Timestamp};
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyIdMethod, KeyUsagePurpose, PublicKeyData, SanType, SubjectPublicKeyInfo,
+    KeyIdMethod, KeyUsagePurpose, PublicKeyData, SanType, SignatureAlgorithm, SubjectPublicKeyInfo,
 };
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 
@@ -16,6 +17,13 @@ use crate::{
     ExtendedKeyUsage, IntermediateTemplate, LeafTemplate, ProviderError, RootTemplate, Validity,
 };
 
+/// What stands before the point in a SubjectPublicKeyInfo of P-256 (RFC 5480 §2).
+const P256_SPKI: &[u8] = &[
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+/// An uncompressed point.
+const P256_POINT: usize = 65;
 /// 9999-12-31T23:59:59Z, the last moment a certificate can name (RFC 5280 §4.1.2.5).
 const LAST_SECOND: i64 = 253_402_300_799;
 
@@ -83,10 +91,48 @@ pub(super) fn leaf(
     issuer.sign(&params, &key)
 }
 
+/// A public key as it came, so that nothing is encoded again to take its hash.
+pub(super) struct PublicKey<'a> {
+    spki: &'a [u8],
+    bits: Cow<'a, [u8]>,
+    algorithm: &'static SignatureAlgorithm,
+}
+
+impl PublicKeyData for PublicKey<'_> {
+    fn subject_public_key_info(&self) -> Vec<u8> {
+        self.spki.to_vec()
+    }
+
+    fn der_bytes(&self) -> &[u8] {
+        &self.bits
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        self.algorithm
+    }
+}
+
 /// Reads a SubjectPublicKeyInfo.
-pub(super) fn public_key(spki: &[u8]) -> Result<SubjectPublicKeyInfo, ProviderError> {
-    SubjectPublicKeyInfo::from_der(spki)
-        .map_err(|error| ProviderError::refused(format!("cannot certify this key: {error}")))
+///
+/// P-256 is recognised by its first bytes: rcgen finds an algorithm by encoding one after
+/// another, which with hashing the key from a second encoding took 1.5 of 15 µs for a leaf.
+pub(super) fn public_key(spki: &[u8]) -> Result<PublicKey<'_>, ProviderError> {
+    if let Some(point) = spki.strip_prefix(P256_SPKI)
+        && point.len() == P256_POINT
+    {
+        return Ok(PublicKey {
+            spki,
+            bits: Cow::Borrowed(point),
+            algorithm: &rcgen::PKCS_ECDSA_P256_SHA256,
+        });
+    }
+    let key = SubjectPublicKeyInfo::from_der(spki)
+        .map_err(|error| ProviderError::refused(format!("cannot certify this key: {error}")))?;
+    Ok(PublicKey {
+        spki,
+        bits: Cow::Owned(key.der_bytes().to_vec()),
+        algorithm: key.algorithm(),
+    })
 }
 
 /// Sets both ends, in whole seconds.
