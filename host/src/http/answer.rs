@@ -100,12 +100,6 @@ impl Answer {
         Self::from(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, text)).with_allow(allow)
     }
 
-    /// The same with another status.
-    pub(crate) const fn with_status(mut self, status: StatusCode) -> Self {
-        self.status = status;
-        self
-    }
-
     /// The same with a header.
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
@@ -152,11 +146,12 @@ impl Answer {
         let headers = &mut self.headers;
         headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if gzip && !self.body.is_empty() {
-            if let Some(compressed) = compress(&self.body) {
-                self.body = compressed;
-                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            }
+        if gzip
+            && !self.body.is_empty()
+            && let Some(compressed) = compress(&self.body)
+        {
+            self.body = compressed;
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         let mut response = Response::new(Full::new(self.body));
         *response.status_mut() = self.status;

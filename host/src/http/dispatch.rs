@@ -64,7 +64,6 @@ async fn route(
     };
     let pretty = query.has("pretty") || api.agent.settings().dev;
     let request = Request {
-        method: head.method,
         rest,
         query,
         headers: head.headers,

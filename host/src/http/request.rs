@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::StatusCode;
 use http::header::HeaderMap;
-use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, timeout_at};
@@ -18,7 +18,6 @@ use super::settings::HttpLimits;
 /// A request that was admitted and routed.
 #[derive(Debug)]
 pub(crate) struct Request {
-    pub(crate) method: Method,
     /// What follows the prefix that the route was found by, decoded; empty for exact routes.
     pub(crate) rest: String,
     pub(crate) query: Query,

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Process, ProcessError, eventually, free_ports};
+use crate::harness::{
+    BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
+};
 use crate::peers::{PeerError, consul_binary};
 
 const READY: Duration = Duration::from_secs(20);
@@ -16,8 +18,32 @@ const READY: Duration = Duration::from_secs(20);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AgentKind {
+    /// Ours, `chancery agent --dev`.
+    Chancery,
     /// The real Consul 1.8.7, `consul agent -dev`.
     Consul,
+}
+
+impl AgentKind {
+    /// A command that starts one on loopback, and the port of its HTTP API.
+    ///
+    /// # Errors
+    /// [`AgentError`] when the program or a port cannot be had.
+    pub fn command(self) -> Result<(u16, Command), AgentError> {
+        match self {
+            Self::Chancery => {
+                let port = free_port()?;
+                let mut command = Command::new(chancery_binary()?);
+                command.args(["agent", "--dev", "--http-port", &port.to_string()]);
+                Ok((port, command))
+            }
+            Self::Consul => {
+                let ports = free_ports(6)?;
+                let port = ports.first().copied().unwrap_or_default();
+                Ok((port, consul_command(&ports)?))
+            }
+        }
+    }
 }
 
 /// Why an agent under test does not do what a scenario asks of it.
@@ -36,6 +62,9 @@ pub enum AgentError {
         /// The text it answered with.
         body: String,
     },
+    /// Our own program cannot be built.
+    #[error(transparent)]
+    Binary(#[from] BinaryError),
     /// It cannot be reached.
     #[error(transparent)]
     Http(#[from] reqwest::Error),
@@ -72,11 +101,7 @@ impl Agent {
     /// # Errors
     /// [`AgentError`] when the program cannot be had or is not ready in time.
     pub async fn start(kind: AgentKind) -> Result<Self, AgentError> {
-        let ports = free_ports(6)?;
-        let command = match kind {
-            AgentKind::Consul => consul_command(&ports)?,
-        };
-        let port = ports.first().copied().unwrap_or_default();
+        let (port, command) = kind.command()?;
         let agent = Self {
             kind,
             http: SocketAddr::from(([127, 0, 0, 1], port)),
