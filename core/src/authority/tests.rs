@@ -4,7 +4,7 @@ use serde_json::Map;
 
 use super::*;
 use crate::state::{Caller, Command, ProposeError, State};
-use crate::{HashSeed, Instant};
+use crate::{Der, HashSeed, Instant};
 
 const START: i64 = 1_795_500_000;
 
