@@ -3,6 +3,7 @@
 
 mod harness;
 pub mod hostile;
+mod load;
 mod mesh;
 mod peers;
 
@@ -10,8 +11,14 @@ pub use harness::{
     BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
     profile, target_directory,
 };
+pub use load::{
+    Backend, Ceiling, Goals, Opened, Pair, PairError, RoundTrips, cpu_time, hold_connections,
+    median, open_connections, percentile, resident, round_trips, throughput,
+};
 pub use mesh::{
     App, Credentials, CredentialsError, MeshError, ProxyKind, Service, Sidecar,
     anonymous_connector, connect_tls,
 };
-pub use peers::{Agent, AgentError, AgentKind, PeerError, consul_binary};
+pub use peers::{
+    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, PeerError, consul_binary, envoy_binary,
+};

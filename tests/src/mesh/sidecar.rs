@@ -158,6 +158,32 @@ impl Service {
         Ok(sidecar)
     }
 
+    /// Like [`start`](Self::start), for measurements: the proxy has `workers` threads to work
+    /// with and logs nothing about single connections.
+    ///
+    /// # Errors
+    /// [`MeshError`]
+    pub async fn start_quietly(
+        &self,
+        agent: &Agent,
+        kind: ProxyKind,
+        workers: usize,
+    ) -> Result<Sidecar, MeshError> {
+        self.register(agent).await?;
+        let sidecar = Sidecar::launch(agent, kind, &self.name, |command| {
+            let variable = match kind {
+                ProxyKind::Chancery => "TOKIO_WORKER_THREADS",
+                ProxyKind::Consul => "GOMAXPROCS",
+            };
+            command
+                .env(variable, workers.to_string())
+                .args(["-log-level", "err"]);
+        })?;
+        self.wait_healthy(agent).await?;
+        self.wait_open(&sidecar).await?;
+        Ok(sidecar)
+    }
+
     async fn wait_healthy(&self, agent: &Agent) -> Result<(), MeshError> {
         let path = format!("/v1/health/connect/{}?passing=1", self.name);
         eventually(READY, async || {
@@ -205,14 +231,25 @@ impl Sidecar {
     /// # Errors
     /// When its program cannot be had.
     pub fn start(agent: &Agent, kind: ProxyKind, id: &str) -> Result<Self, MeshError> {
+        Self::launch(agent, kind, id, |command| {
+            command.args(["-log-level", "debug"]);
+        })
+    }
+
+    fn launch(
+        agent: &Agent,
+        kind: ProxyKind,
+        id: &str,
+        configure: impl FnOnce(&mut Command),
+    ) -> Result<Self, MeshError> {
         let mut command = match kind {
             ProxyKind::Chancery => Command::new(chancery_binary()?),
             ProxyKind::Consul => Command::new(consul_binary()?),
         };
         command
             .args(["connect", "proxy", "-sidecar-for", id])
-            .args(["-log-level", "debug"])
             .arg(format!("-http-addr={}", agent.http()));
+        configure(&mut command);
         let process = Process::spawn(&format!("proxy of {id}"), command)?;
         Ok(Self { process })
     }

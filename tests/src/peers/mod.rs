@@ -2,8 +2,11 @@
 
 mod agent;
 mod consul;
+mod envoy;
 mod error;
+mod python;
 
 pub use agent::{Agent, AgentError, AgentKind};
 pub use consul::consul_binary;
+pub use envoy::{EnvoyError, EnvoyPair, envoy_binary};
 pub use error::PeerError;

@@ -1,0 +1,39 @@
+//! Load for whatever carries TCP: one generator for our proxies and for those of others.
+//!
+//! Everything here blocks and uses threads: a generator that costs little leaves the machine
+//! to what is measured, and costs every candidate the same.
+
+mod backend;
+mod ceiling;
+mod connections;
+mod goals;
+mod latency;
+mod median;
+mod pair;
+mod throughput;
+mod usage;
+
+pub use backend::Backend;
+pub use ceiling::Ceiling;
+pub use connections::{Opened, hold_connections, open_connections};
+pub use goals::Goals;
+pub use latency::{RoundTrips, round_trips};
+pub use median::{median, percentile};
+pub use pair::{Pair, PairError};
+pub use throughput::throughput;
+pub use usage::{cpu_time, resident};
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// No step of a measurement may take longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn connect(target: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&target, PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
