@@ -41,7 +41,7 @@ struct Exchange {
     #[serde(default)]
     waits: bool,
     /// What somebody else does while this request waits.
-    meanwhile: Option<Box<Exchange>>,
+    meanwhile: Option<Box<Self>>,
     /// The identifier that Consul gave to what this request makes.
     id: Option<String>,
 }
