@@ -32,8 +32,8 @@ Usage: chancery connect proxy [options]
 
 Options:
 
-  -http-addr=<address>      Address of the agent (CONSUL_HTTP_ADDR, default
-                            127.0.0.1:8500).
+  -http-addr=<address>      Address of the agent (CHANCERY_HTTP_ADDR or
+                            CONSUL_HTTP_ADDR, default 127.0.0.1:8500).
   -listen=<address>         Address to listen on for inbound connections.
   -log-json                 Write log lines as JSON.
   -log-level=<level>        TRACE, DEBUG, INFO, WARN or ERROR (default INFO).
@@ -46,8 +46,10 @@ Options:
   -service-addr=<address>   Address of the local application.
   -sidecar-for=<id>         The service instance whose only registered sidecar
                             is to be run (CONNECT_SIDECAR_FOR).
-  -token=<value>            ACL token (CONSUL_HTTP_TOKEN).
-  -token-file=<path>        File with the ACL token (CONSUL_HTTP_TOKEN_FILE).
+  -token=<value>            ACL token (CHANCERY_HTTP_TOKEN or
+                            CONSUL_HTTP_TOKEN).
+  -token-file=<path>        File with the ACL token (CHANCERY_HTTP_TOKEN_FILE
+                            or CONSUL_HTTP_TOKEN_FILE).
   -upstream=<name>:<addr>   Service to reach through the local address
                             [address:]port; may be given again.
 ";
@@ -90,6 +92,10 @@ fn say(text: &str) {
 }
 
 async fn serve(options: &Options) -> u8 {
+    // The private key of a leaf is about to be in memory.
+    if let Err(error) = crate::protect_memory() {
+        let _ = writeln!(io::stderr(), "warning: memory is not protected: {error}");
+    }
     let agent = match AgentApi::new(&options.agent, options.token()) {
         Ok(agent) => agent,
         Err(error) => return fail(&format!("Error connecting to Consul agent: {error}")),
@@ -210,14 +216,18 @@ impl Options {
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Mistake> {
         let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+        // As all other commands have it: our own name first, then Consul's.
+        let either = |name: &str| {
+            set(&format!("CHANCERY_{name}")).or_else(|| set(&format!("CONSUL_{name}")))
+        };
         let mut options = Self {
             proxy_id: set("CONNECT_PROXY_ID"),
             sidecar_for: set("CONNECT_SIDECAR_FOR"),
-            token: set("CONSUL_HTTP_TOKEN"),
+            token: either("HTTP_TOKEN"),
             ..Self::default()
         };
-        let mut address = set("CONSUL_HTTP_ADDR");
-        let mut token_file = set("CONSUL_HTTP_TOKEN_FILE");
+        let mut address = either("HTTP_ADDR");
+        let mut token_file = either("HTTP_TOKEN_FILE");
         let mut level = String::from("INFO");
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
@@ -478,6 +488,28 @@ mod tests {
         let arguments = ["-sidecar-for=api".to_owned()];
         let flagged = Options::parse(&arguments, &environment).unwrap();
         assert_eq!(flagged.sidecar_for.as_deref(), Some("api"));
+    }
+
+    #[test]
+    fn our_own_variables_come_before_consuls() {
+        let consuls = |name: &str| match name {
+            "CONSUL_HTTP_ADDR" => Some("127.0.0.1:1".to_owned()),
+            "CONSUL_HTTP_TOKEN" => Some("theirs".to_owned()),
+            _ => None,
+        };
+        let both = |name: &str| match name {
+            "CHANCERY_HTTP_ADDR" => Some("127.0.0.1:2".to_owned()),
+            "CHANCERY_HTTP_TOKEN" => Some("ours".to_owned()),
+            _ => consuls(name),
+        };
+        let of = |environment: &dyn Fn(&str) -> Option<String>| {
+            let options = Options::parse(&[], environment).unwrap();
+            (options.agent, options.token)
+        };
+        let expected =
+            |port: u16, token: &str| (format!("http://127.0.0.1:{port}"), Some(token.to_owned()));
+        assert_eq!(of(&consuls), expected(1, "theirs"));
+        assert_eq!(of(&both), expected(2, "ours"));
     }
 
     #[test]
