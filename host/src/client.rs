@@ -4,15 +4,16 @@
 //! `Unexpected response code: 500 (<body>)`.
 
 use std::error::Error as _;
+use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use chancery_core::Secret;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 /// Whom to ask and as whom.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +33,8 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     datacenter: Option<String>,
+    deadline: Option<Duration>,
+    longest: usize,
 }
 
 impl Client {
@@ -51,6 +54,8 @@ impl Client {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_keepalive(KEEPALIVE)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .default_headers(headers)
             .build()
             .map_err(|error| ClientError::Unusable(root_cause(&error)))?;
@@ -58,13 +63,28 @@ impl Client {
             http,
             base: base_url(&endpoint.address)?,
             datacenter: endpoint.datacenter.clone(),
+            deadline: None,
+            longest: MOST_BYTES,
         })
     }
 
-    /// `GET` of a path such as `/v1/agent/self`.
-    ///
-    /// Names inside a path go through [`segment`]. A blocking query takes as long as it takes:
-    /// whoever wants less wraps it in a time-out.
+    /// The same client, over the same connections, that gives every answer this long to arrive
+    /// in full. Without a deadline an answer takes as long as it takes, as blocking queries do.
+    #[must_use]
+    pub const fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// The same client, over the same connections, that reads no answer longer than this many
+    /// bytes; 1 GiB if nothing is said.
+    #[must_use]
+    pub const fn with_longest_answer(mut self, bytes: usize) -> Self {
+        self.longest = bytes;
+        self
+    }
+
+    /// `GET` of a path such as `/v1/agent/self`. Names inside a path go through [`segment`].
     ///
     /// # Errors
     /// When there is no answer, or its status is not 2xx.
@@ -120,6 +140,9 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
+        if let Some(deadline) = self.deadline {
+            request = request.timeout(deadline);
+        }
         let lost = |error: &reqwest::Error| ClientError::Transport {
             method: go_method(&method),
             url: error
@@ -127,33 +150,49 @@ impl Client {
                 .map_or_else(|| format!("{}{path}", self.base), ToString::to_string),
             reason: reason(error),
         };
-        let mut response = request.send().await.map_err(|error| lost(&error))?;
+        let response = request.send().await.map_err(|error| lost(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
-            if body.len().saturating_add(chunk.len()) > MOST_BYTES {
-                return Err(ClientError::TooLong {
-                    allowed: MOST_BYTES,
-                });
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = self.read(response, lost).await?;
         if !status.is_success() {
             let body = String::from_utf8_lossy(&body).trim_end().to_owned();
             return Err(ClientError::Status { status, body });
         }
-        Ok(Answer {
-            headers,
-            body: body.freeze(),
-        })
+        Ok(Answer { headers, body })
+    }
+
+    async fn read(
+        &self,
+        mut response: reqwest::Response,
+        lost: impl Fn(&reqwest::Error) -> ClientError,
+    ) -> Result<Zeroizing<Vec<u8>>, ClientError> {
+        // Room for all of it at once: a list that grows leaves copies behind that nobody wipes.
+        let said = response.content_length().unwrap_or_default();
+        let said = usize::try_from(said).unwrap_or(usize::MAX);
+        let mut body = Zeroizing::new(Vec::with_capacity(said.min(MOST_AT_ONCE)));
+        while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
+            if body.len().saturating_add(chunk.len()) > self.longest {
+                return Err(ClientError::TooLong {
+                    allowed: self.longest,
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
 }
 
-/// A good answer.
-#[derive(Clone, Debug)]
+/// A good answer. Its body is wiped when it is dropped: keys of leafs come this way.
 pub struct Answer {
     headers: HeaderMap,
-    body: Bytes,
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Answer {
@@ -177,7 +216,7 @@ impl Answer {
 
     /// The body as it came.
     #[must_use]
-    pub const fn body(&self) -> &Bytes {
+    pub fn body(&self) -> &[u8] {
         &self.body
     }
 
@@ -316,6 +355,14 @@ fn root_cause(error: &reqwest::Error) -> String {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A blocking query's connection is silent for minutes: this tells that the agent still is there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+const IDLE_CONNECTIONS: usize = 4;
+
+/// How much room an announced length gets before its bytes are there.
+const MOST_AT_ONCE: usize = 1 << 20;
 
 /// More than a list of a million intentions; less than what would hurt.
 const MOST_BYTES: usize = 1 << 30;

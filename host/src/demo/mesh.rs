@@ -16,15 +16,13 @@ use crate::agent::Agent;
 use crate::agent::leafs::LeafError;
 use crate::client::{Client, ClientError, Endpoint};
 use crate::config::{Config, FlagValue, Report, Sources};
-use crate::proxy::{AgentApi, ApiError, Proxy, ProxyError};
+use crate::proxy::{AgentApi, Proxy, ProxyError};
 use crate::running::{RunError, Running};
 use crate::store::StoreError;
 
 /// Why the demo did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
-    #[error("the agent cannot be asked: {0}")]
-    Api(#[from] ApiError),
     #[error("the agent refused: {0}")]
     Client(#[from] ClientError),
     #[error("the connection was closed")]
@@ -214,7 +212,7 @@ impl Mesh {
         self.client
             .put("/v1/agent/service/register", &[], Some(&service))
             .await?;
-        let agent = AgentApi::new(&format!("http://{}", self.address), None)?;
+        let agent = AgentApi::new(self.client.clone());
         let proxy = Proxy::registered(agent, &format!("{name}-sidecar-proxy"));
         self.proxies
             .push(tokio::spawn(proxy.run(self.stop.clone())));

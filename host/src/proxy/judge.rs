@@ -10,7 +10,8 @@ use chancery_core::{
     IntentionSet, Now, ServiceId,
 };
 
-use crate::proxy::agent_api::{AgentApi, Answer, ApiError, AuthorizeRequest, Cursor, IntentionRow};
+use crate::client::ClientError;
+use crate::proxy::agent_api::{AgentApi, Answer, AuthorizeRequest, Cursor, IntentionRow};
 use crate::proxy::random::Random;
 
 /// What the copy of the rules says of a peer.
@@ -212,7 +213,7 @@ pub(crate) async fn fetch_rules(
     service: &str,
     from_list: &AtomicBool,
     cursor: Cursor,
-) -> Result<Answer<Vec<IntentionRow>>, ApiError> {
+) -> Result<Answer<Vec<IntentionRow>>, ClientError> {
     if cursor == Cursor::Start {
         let answer = agent.matching(service, &cursor).await?;
         let waitable = answer.cursor != Cursor::Start;

@@ -30,7 +30,7 @@ mod tls;
 mod upstream;
 mod watch;
 
-pub use agent_api::{AgentApi, ApiError};
+pub use agent_api::AgentApi;
 pub use limits::Limits;
 pub use registration::{Registration, SidecarError, find_sidecar};
 pub use settings::{PublicSettings, Settings, SettingsError, UpstreamSettings};

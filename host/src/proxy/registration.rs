@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::proxy::agent_api::{AgentApi, ApiError};
+use crate::client::ClientError;
+use crate::proxy::agent_api::AgentApi;
 
 /// How often the heartbeat check is passed; it fails after thirty seconds.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -26,7 +27,7 @@ pub enum SidecarError {
         /// The id of the service.
         service: String,
         /// What went wrong.
-        source: ApiError,
+        source: ClientError,
     },
     /// There is more than one.
     #[error(
@@ -120,7 +121,7 @@ impl Registration {
         let mut beat = 0_u32;
         while !stop.is_cancelled() {
             let result = if beat.is_multiple_of(REGISTER_EVERY) {
-                agent.register(self.body(&check)).await
+                agent.register(&self.body(&check)).await
             } else {
                 agent.pass_check(&check).await
             };

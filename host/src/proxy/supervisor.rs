@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::proxy::agent_api::{AgentApi, AgentService, Answer, ApiError, Cursor};
+use crate::client::ClientError;
+use crate::proxy::agent_api::{AgentApi, AgentService, Answer, Cursor};
 use crate::proxy::context::Context;
 use crate::proxy::judge::{Judge, NoEntry, Rules, Verdict, fetch_rules};
 use crate::proxy::public::{Inbound, PublicListener};
@@ -33,7 +34,7 @@ const STOPPING: Duration = Duration::from_secs(1);
 pub enum ProxyError {
     /// The agent cannot be asked for what is needed at the start.
     #[error(transparent)]
-    Agent(#[from] ApiError),
+    Agent(#[from] ClientError),
     /// An address cannot be listened on.
     #[error("listen on {address}: {source}")]
     Listen {
@@ -371,7 +372,7 @@ fn spawn<T, F>(
 ) -> Watched<T>
 where
     T: Send + Sync + 'static,
-    F: Future<Output = Result<Answer<T>, ApiError>> + Send + 'static,
+    F: Future<Output = Result<Answer<T>, ClientError>> + Send + 'static,
 {
     let (sender, receiver) = watch::channel(None);
     let agent = agent.clone();

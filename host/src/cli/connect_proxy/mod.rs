@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use self::options::{Mistake, Options, USAGE};
+use crate::client::Client;
 use crate::proxy::{AgentApi, Proxy, Registration, find_sidecar};
 use crate::telemetry;
 
@@ -62,8 +63,8 @@ async fn serve(options: &Options) -> u8 {
     if let Err(error) = crate::protect_memory() {
         let _ = writeln!(io::stderr(), "warning: memory is not protected: {error}");
     }
-    let agent = match AgentApi::new(&options.agent, options.token()) {
-        Ok(agent) => agent,
+    let agent = match Client::new(&options.endpoint()) {
+        Ok(client) => AgentApi::new(client),
         Err(error) => return fail(&format!("Error connecting to Consul agent: {error}")),
     };
     let planned = match plan(options, &agent).await {

@@ -3,14 +3,12 @@
 mod bodies;
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::time::Duration;
 
-use chancery_core::{DefaultPolicy, Secret};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, Response};
+use chancery_core::DefaultPolicy;
 use serde::de::DeserializeOwned;
-use zeroize::Zeroizing;
+
+use crate::client::{self, Client, ClientError, segment};
 
 pub(crate) use bodies::{
     AgentProxy, AgentService, AgentUpstream, Authorization, AuthorizeRequest, HealthEntry,
@@ -27,45 +25,7 @@ const SLACK: Duration = Duration::from_secs(30);
 const AUTHORIZE: Duration = Duration::from_secs(5);
 
 /// The largest answer that is read. A thousand roots or endpoints fit.
-const MAX_ANSWER: usize = 16 * 1024 * 1024;
-
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
-/// Why the agent did not give what was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ApiError {
-    /// The answer is not what the API promises.
-    #[error("{path}: the agent's answer cannot be read: {reason}")]
-    Decode {
-        /// The path asked for.
-        path: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The agent answered with an error. The text is that of Consul's own client.
-    #[error("Unexpected response code: {status} ({body})")]
-    Status {
-        /// The HTTP status.
-        status: u16,
-        /// The text of the answer.
-        body: String,
-    },
-    /// The agent cannot be reached. The shape is that of Consul's own client.
-    #[error("{method} \"{url}\": {reason}")]
-    Unreachable {
-        /// The method, as Consul's client writes it (`Get`, `Put`).
-        method: &'static str,
-        /// The address asked.
-        url: String,
-        /// What went wrong.
-        reason: String,
-    },
-}
+const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 /// Where a blocking query goes on: an index, or a hash.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -91,59 +51,51 @@ pub(crate) struct Answer<T> {
     pub(crate) default: Option<DefaultPolicy>,
 }
 
-/// A client of one agent. Clones share the connections.
+/// What a proxy asks of one agent. Clones share the connections.
 #[derive(Clone, Debug)]
 pub struct AgentApi {
-    http: reqwest::Client,
-    base: String,
-    token: Option<std::sync::Arc<Secret>>,
+    waiting: Client,
+    writing: Client,
+    authorizing: Client,
 }
 
 impl AgentApi {
-    /// A client of the agent at `base` (`http://127.0.0.1:8500`, without a slash at the end).
-    ///
-    /// # Errors
-    /// [`ApiError::Unreachable`] if no client can be made for it.
-    pub fn new(base: &str, token: Option<Secret>) -> Result<Self, ApiError> {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(5))
-            .tcp_keepalive(Duration::from_secs(15))
-            .pool_max_idle_per_host(4)
-            .build()
-            .map_err(|error| unreachable("Get", base, &error))?;
-        Ok(Self {
-            http,
-            base: base.trim_end_matches('/').to_owned(),
-            token: token.map(std::sync::Arc::new),
-        })
+    /// Asks through `client`, with deadlines and limits that fit a proxy.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        let client = client.with_longest_answer(LONGEST_ANSWER);
+        Self {
+            waiting: client.clone().with_deadline(WAIT + WAIT / 16 + SLACK),
+            writing: client.clone().with_deadline(SLACK),
+            authorizing: client.with_deadline(AUTHORIZE),
+        }
     }
 
-    pub(crate) async fn services(&self) -> Result<BTreeMap<String, AgentService>, ApiError> {
-        Ok(self.read("/v1/agent/services").await?.value)
+    pub(crate) async fn services(&self) -> Result<BTreeMap<String, AgentService>, ClientError> {
+        self.waiting.get("/v1/agent/services", &[]).await?.json()
     }
 
     pub(crate) async fn service(
         &self,
         id: &str,
         cursor: &Cursor,
-    ) -> Result<Answer<AgentService>, ApiError> {
+    ) -> Result<Answer<AgentService>, ClientError> {
         let path = format!("/v1/agent/service/{}", segment(id));
-        self.blocking(&path, cursor).await
+        self.blocking(&path, &[], cursor).await
     }
 
     pub(crate) async fn leaf(
         &self,
         service: &str,
         cursor: &Cursor,
-    ) -> Result<Answer<Leaf>, ApiError> {
+    ) -> Result<Answer<Leaf>, ClientError> {
         let path = format!("/v1/agent/connect/ca/leaf/{}", segment(service));
-        self.blocking(&path, cursor).await
+        self.blocking(&path, &[], cursor).await
     }
 
-    pub(crate) async fn roots(&self, cursor: &Cursor) -> Result<Answer<Roots>, ApiError> {
-        self.blocking("/v1/agent/connect/ca/roots", cursor).await
+    pub(crate) async fn roots(&self, cursor: &Cursor) -> Result<Answer<Roots>, ClientError> {
+        self.blocking("/v1/agent/connect/ca/roots", &[], cursor)
+            .await
     }
 
     /// The intentions for one destination, in the order in which they are tried.
@@ -151,13 +103,11 @@ impl AgentApi {
         &self,
         destination: &str,
         cursor: &Cursor,
-    ) -> Result<Answer<Vec<IntentionRow>>, ApiError> {
-        let path = format!(
-            "/v1/connect/intentions/match?by=destination&name={}",
-            segment(destination)
-        );
-        let answer: Answer<BTreeMap<String, Option<Vec<IntentionRow>>>> =
-            self.blocking(&path, cursor).await?;
+    ) -> Result<Answer<Vec<IntentionRow>>, ClientError> {
+        let query = [("by", "destination"), ("name", destination)];
+        let answer: Answer<BTreeMap<String, Option<Vec<IntentionRow>>>> = self
+            .blocking("/v1/connect/intentions/match", &query, cursor)
+            .await?;
         Ok(Answer {
             value: answer.value.into_values().flatten().flatten().collect(),
             cursor: answer.cursor,
@@ -169,8 +119,8 @@ impl AgentApi {
     pub(crate) async fn intentions(
         &self,
         cursor: &Cursor,
-    ) -> Result<Answer<Vec<IntentionRow>>, ApiError> {
-        self.blocking("/v1/connect/intentions", cursor).await
+    ) -> Result<Answer<Vec<IntentionRow>>, ClientError> {
+        self.blocking("/v1/connect/intentions", &[], cursor).await
     }
 
     pub(crate) async fn connect_endpoints(
@@ -178,111 +128,73 @@ impl AgentApi {
         service: &str,
         datacenter: Option<&str>,
         cursor: &Cursor,
-    ) -> Result<Answer<Vec<HealthEntry>>, ApiError> {
-        let datacenter =
-            datacenter.map_or_else(String::new, |name| format!("&dc={}", segment(name)));
-        let path = format!(
-            "/v1/health/connect/{}?passing=1&stale={datacenter}",
-            segment(service)
-        );
-        self.blocking(&path, cursor).await
+    ) -> Result<Answer<Vec<HealthEntry>>, ClientError> {
+        let path = format!("/v1/health/connect/{}", segment(service));
+        let mut query = vec![("passing", "1"), ("stale", "")];
+        query.extend(datacenter.map(|name| ("dc", name)));
+        self.blocking(&path, &query, cursor).await
     }
 
     pub(crate) async fn authorize(
         &self,
         request: &AuthorizeRequest<'_>,
-    ) -> Result<Authorization, ApiError> {
-        let body = serde_json::to_value(request).unwrap_or_default();
+    ) -> Result<Authorization, ClientError> {
+        let body = serde_json::to_value(request).map_err(ClientError::Json)?;
         let path = "/v1/agent/connect/authorize";
-        let response = self.send(Method::POST, path, Some(body), AUTHORIZE).await?;
-        decode(path, response).await
+        self.authorizing.post(path, &body).await?.json()
     }
 
-    pub(crate) async fn register(&self, service: serde_json::Value) -> Result<(), ApiError> {
+    pub(crate) async fn register(&self, service: &serde_json::Value) -> Result<(), ClientError> {
         let path = "/v1/agent/service/register";
-        self.send(Method::PUT, path, Some(service), SLACK).await?;
+        self.writing.put(path, &[], Some(service)).await?;
         Ok(())
     }
 
-    pub(crate) async fn deregister(&self, id: &str) -> Result<(), ApiError> {
+    pub(crate) async fn deregister(&self, id: &str) -> Result<(), ClientError> {
         let path = format!("/v1/agent/service/deregister/{}", segment(id));
-        self.send(Method::PUT, &path, None, SLACK).await?;
+        self.writing.put(&path, &[], None).await?;
         Ok(())
     }
 
-    pub(crate) async fn pass_check(&self, id: &str) -> Result<(), ApiError> {
-        let path = format!("/v1/agent/check/pass/{}?note=", segment(id));
-        self.send(Method::PUT, &path, None, SLACK).await?;
+    pub(crate) async fn pass_check(&self, id: &str) -> Result<(), ClientError> {
+        let path = format!("/v1/agent/check/pass/{}", segment(id));
+        self.writing.put(&path, &[("note", "")], None).await?;
         Ok(())
-    }
-
-    async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, ApiError> {
-        self.blocking(path, &Cursor::Start).await
     }
 
     async fn blocking<T: DeserializeOwned>(
         &self,
         path: &str,
+        query: &[(&str, &str)],
         cursor: &Cursor,
-    ) -> Result<Answer<T>, ApiError> {
-        let join = if path.contains('?') { '&' } else { '?' };
-        let wait = WAIT.as_secs();
-        let full = match cursor {
-            Cursor::Start => path.to_owned(),
-            Cursor::Hash(hash) => format!("{path}{join}hash={}&wait={wait}s", segment(hash)),
-            Cursor::Index(index) => format!("{path}{join}index={index}&wait={wait}s"),
+    ) -> Result<Answer<T>, ClientError> {
+        let wait = format!("{}s", WAIT.as_secs());
+        let position = match cursor {
+            Cursor::Start => None,
+            Cursor::Hash(hash) => Some(("hash", hash.clone())),
+            Cursor::Index(index) => Some(("index", index.to_string())),
         };
-        let response = self
-            .send(Method::GET, &full, None, WAIT + WAIT / 16 + SLACK)
-            .await?;
-        let header = |name: &str| {
-            let value = response.headers().get(name)?;
-            value.to_str().ok().map(str::to_owned)
-        };
-        let hash = header("x-consul-contenthash").filter(|hash| !hash.is_empty());
-        let index = header("x-consul-index").and_then(|index| index.parse::<u64>().ok());
-        let cursor = match (hash, index) {
-            (Some(hash), _) => Cursor::Hash(hash),
-            (None, Some(index)) => Cursor::Index(index.max(1)),
-            (None, None) => Cursor::Start,
-        };
-        let default = header("x-chancery-default-intention").and_then(|word| default_policy(&word));
+        let mut query = query.to_vec();
+        if let Some((name, value)) = &position {
+            query.extend([(*name, value.as_str()), ("wait", wait.as_str())]);
+        }
+        let answer = self.waiting.get(path, &query).await?;
         Ok(Answer {
-            value: decode(path, response).await?,
-            cursor,
-            default,
+            value: answer.json()?,
+            cursor: position_of(&answer),
+            default: answer
+                .header("x-chancery-default-intention")
+                .and_then(default_policy),
         })
     }
+}
 
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<serde_json::Value>,
-        deadline: Duration,
-    ) -> Result<Response, ApiError> {
-        let verb = verb(&method);
-        let url = format!("{}{path}", self.base);
-        let mut request = self.http.request(method, &url).timeout(deadline);
-        if let Some(token) = &self.token {
-            request = request.header("X-Consul-Token", token.expose());
-        }
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let response = request
-            .send()
-            .await
-            .map_err(|error| unreachable(verb, &url, &error))?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let body = text(path, response).await?;
-        Err(ApiError::Status {
-            status: status.as_u16(),
-            body: String::from_utf8_lossy(&body).into_owned(),
-        })
+fn position_of(answer: &client::Answer) -> Cursor {
+    let hash = answer.content_hash().filter(|hash| !hash.is_empty());
+    match (hash, answer.index()) {
+        (Some(hash), _) => Cursor::Hash(hash.to_owned()),
+        (None, Some(index)) => Cursor::Index(index.max(1)),
+        (None, None) => Cursor::Start,
     }
 }
 
@@ -293,59 +205,4 @@ fn default_policy(word: &str) -> Option<DefaultPolicy> {
         "deny" => Some(DefaultPolicy::Deny),
         _ => None,
     }
-}
-
-fn segment(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
-}
-
-fn verb(method: &Method) -> &'static str {
-    match method.as_str() {
-        "POST" => "Post",
-        "PUT" => "Put",
-        _ => "Get",
-    }
-}
-
-/// The innermost cause: what the operating system said, as Go's client shows it.
-fn unreachable(method: &'static str, url: &str, error: &reqwest::Error) -> ApiError {
-    let mut cause = error.source();
-    let mut reason = error.to_string();
-    while let Some(inner) = cause {
-        reason = inner.to_string();
-        cause = inner.source();
-    }
-    ApiError::Unreachable {
-        method,
-        url: url.to_owned(),
-        reason,
-    }
-}
-
-/// The answer's bytes, wiped when dropped: a leaf's private key comes this way.
-async fn text(path: &str, mut response: Response) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    let failed = |reason: String| ApiError::Decode {
-        path: path.to_owned(),
-        reason,
-    };
-    let mut body = Zeroizing::new(Vec::new());
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| failed(error.to_string()))?
-    {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(failed(format!("it is longer than {MAX_ANSWER} bytes")));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-async fn decode<T: DeserializeOwned>(path: &str, response: Response) -> Result<T, ApiError> {
-    let body = text(path, response).await?;
-    serde_json::from_slice(&body).map_err(|error| ApiError::Decode {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
 }

@@ -13,7 +13,8 @@ use chancery_core::DefaultPolicy;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::proxy::agent_api::{Answer, ApiError, Cursor};
+use crate::client::ClientError;
+use crate::proxy::agent_api::{Answer, Cursor};
 use crate::proxy::random::Random;
 
 /// The first pause after an error.
@@ -58,7 +59,7 @@ pub(crate) async fn follow<T, F>(
     mut fetch: impl FnMut(Cursor) -> F,
 ) where
     T: Send + Sync + 'static,
-    F: Future<Output = Result<Answer<T>, ApiError>>,
+    F: Future<Output = Result<Answer<T>, ClientError>>,
 {
     let mut random = Random::new();
     let mut cursor = Cursor::Start;

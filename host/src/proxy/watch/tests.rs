@@ -22,7 +22,7 @@ impl Script {
         })
     }
 
-    async fn answer(self: Arc<Self>, cursor: Cursor) -> Result<Answer<u32>, ApiError> {
+    async fn answer(self: Arc<Self>, cursor: Cursor) -> Result<Answer<u32>, ClientError> {
         self.asked.lock().unwrap().push(cursor);
         let next = self.answers.lock().unwrap().pop_front();
         match next {
@@ -31,8 +31,8 @@ impl Script {
                 cursor,
                 default: None,
             }),
-            Some(Err(())) => Err(ApiError::Status {
-                status: 500,
+            Some(Err(())) => Err(ClientError::Status {
+                status: http::StatusCode::INTERNAL_SERVER_ERROR,
                 body: "no leader".to_owned(),
             }),
             None => std::future::pending().await,

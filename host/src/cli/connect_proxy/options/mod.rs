@@ -6,6 +6,7 @@ use std::io;
 
 use chancery_core::Secret;
 
+use crate::client::Endpoint;
 use crate::proxy::{Registration, Settings};
 use crate::telemetry::LogLevel;
 
@@ -197,9 +198,13 @@ impl Options {
         Ok(())
     }
 
-    pub(super) fn token(&self) -> Option<Secret> {
-        let token = self.token.as_ref()?;
-        Some(Secret::new(token.clone().into_bytes()))
+    pub(super) fn endpoint(&self) -> Endpoint {
+        let token = self.token.as_ref();
+        Endpoint {
+            address: self.agent.clone(),
+            token: token.map(|token| Secret::new(token.clone().into_bytes())),
+            datacenter: None,
+        }
     }
 
     pub(super) fn settings(&self) -> Result<Settings, String> {
