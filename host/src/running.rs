@@ -3,9 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
-use chancery_core::{
-    DefaultPolicy, HashSeed, LocalSettings, LocalState, Node, NodeId, RegistrationError,
-};
+use chancery_core::{DefaultPolicy, LocalSettings, LocalState, Node, NodeId, RegistrationError};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -83,10 +81,7 @@ impl Running {
         let listeners = listen(&config.http.listeners).await?;
         let clock = Clock::start();
         let (store, sealer) = open_store(config)?;
-        let seed = HashSeed([
-            u64::from_le_bytes(random::bytes()?),
-            u64::from_le_bytes(random::bytes()?),
-        ]);
+        let seed = random::hash_seed()?;
         let (server, writer) = Server::start(Arc::clone(&store), seed, clock).await?;
         let authority = AuthorityHost::new(server.clone(), sealer, config.datacenter.clone());
         if config.connect.enabled {

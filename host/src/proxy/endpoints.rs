@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::proxy::agent_api::HealthEntry;
-use crate::proxy::random::Random;
 use crate::proxy::settings::host_port;
 use crate::proxy::tls::Wanted;
+use crate::random;
 
 /// How long an endpoint that failed comes last.
 const COOLING: Duration = Duration::from_secs(2);
@@ -58,20 +58,12 @@ impl Drop for Occupied {
 }
 
 /// All instances of one upstream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Endpoints {
     list: Mutex<Vec<Arc<Endpoint>>>,
-    random: Mutex<Random>,
 }
 
 impl Endpoints {
-    pub(crate) fn new() -> Self {
-        Self {
-            list: Mutex::default(),
-            random: Mutex::new(Random::new()),
-        }
-    }
-
     /// Takes a new list over. Endpoints that stay keep their counts.
     pub(crate) fn replace(&self, service: &str, entries: &[HealthEntry]) {
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
@@ -109,9 +101,8 @@ impl Endpoints {
             .copied()
             .collect();
         let from = if rested.is_empty() { left } else { rested };
-        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = from.get(random.below(from.len()))?;
-        let second = from.get(random.below(from.len()))?;
+        let first = from.get(random::below(from.len()))?;
+        let second = from.get(random::below(from.len()))?;
         let better = if second.load() < first.load() {
             second
         } else {
@@ -174,7 +165,7 @@ mod tests {
     }
 
     fn endpoints(ports: &[u16]) -> Endpoints {
-        let endpoints = Endpoints::new();
+        let endpoints = Endpoints::default();
         let entries: Vec<_> = ports.iter().map(|port| entry("db", *port)).collect();
         endpoints.replace("db", &entries);
         endpoints
@@ -239,7 +230,7 @@ mod tests {
 
     #[test]
     fn an_instance_of_another_service_is_not_taken() {
-        let endpoints = Endpoints::new();
+        let endpoints = Endpoints::default();
         endpoints.replace("db", &[entry("web", 1), entry("DB", 2)]);
         assert_eq!(endpoints.len(), 1);
         assert_eq!(endpoints.choose(&[]).unwrap().wanted.service, "DB");

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use arc_swap::ArcSwapOption;
 use chancery_core::{
-    DefaultPolicy, HashSeed, IntentionCommand, IntentionDraft, IntentionError, IntentionId,
-    IntentionSet, Now, ServiceId,
+    DefaultPolicy, IntentionCommand, IntentionDraft, IntentionError, IntentionId, IntentionSet,
+    Now, ServiceId,
 };
 
 use crate::client::ClientError;
 use crate::proxy::agent_api::{AgentApi, Answer, AuthorizeRequest, Cursor, IntentionRow};
-use crate::proxy::random::Random;
+use crate::random::{self, NoRandomness};
 
 /// What the copy of the rules says of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,17 @@ impl fmt::Display for NoEntry {
     }
 }
 
+/// Why there are no rules.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RulesError {
+    /// One of them cannot be understood.
+    #[error(transparent)]
+    Intention(#[from] IntentionError),
+    /// There is no seed for the set.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+}
+
 /// The rules of one destination.
 #[derive(Debug)]
 pub(crate) struct Rules {
@@ -53,15 +64,14 @@ impl Rules {
     /// Builds the set that decides about `service`. Rules for other destinations are left out.
     ///
     /// # Errors
-    /// [`IntentionError`] for a rule that cannot be understood: half a set would allow what the
+    /// [`RulesError`], also for one rule that cannot be understood: half a set would allow what the
     /// missing half forbids.
     pub(crate) fn build(
         rows: &[IntentionRow],
         service: &str,
         default: Option<DefaultPolicy>,
-    ) -> Result<Self, IntentionError> {
-        let mut random = Random::new();
-        let mut set = IntentionSet::new(HashSeed([random.next(), random.next()]));
+    ) -> Result<Self, RulesError> {
+        let mut set = IntentionSet::new(random::hash_seed()?);
         let service = service.to_lowercase();
         for row in rows {
             let covered =

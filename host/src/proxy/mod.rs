@@ -21,7 +21,6 @@ mod judge;
 mod limits;
 mod pipe;
 mod public;
-mod random;
 mod registration;
 mod registry;
 mod settings;

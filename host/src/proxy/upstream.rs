@@ -57,7 +57,7 @@ impl UpstreamListener {
             places: Arc::new(Semaphore::new(places)),
             context,
             settings,
-            endpoints: Endpoints::new(),
+            endpoints: Endpoints::default(),
             known,
         });
         let task = tokio::spawn(async move {

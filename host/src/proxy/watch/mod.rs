@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::client::ClientError;
 use crate::proxy::agent_api::{Answer, Cursor};
-use crate::proxy::random::Random;
+use crate::random;
 
 /// The first pause after an error.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -61,7 +61,6 @@ pub(crate) async fn follow<T, F>(
     T: Send + Sync + 'static,
     F: Future<Output = Result<Answer<T>, ClientError>>,
 {
-    let mut random = Random::new();
     let mut cursor = Cursor::Start;
     let mut pause = FIRST_PAUSE;
     let mut failing_since: Option<Instant> = None;
@@ -95,7 +94,7 @@ pub(crate) async fn follow<T, F>(
                 }
                 // A different agent may come back: ask it from the start.
                 cursor = Cursor::Start;
-                tokio::time::sleep(random.jitter(pause)).await;
+                tokio::time::sleep(random::around(pause)).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
