@@ -30,7 +30,7 @@ pub(super) fn one_line(error: &clap::Error) -> String {
         _ => None,
     };
     let flag = text(ContextKind::InvalidArg).unwrap_or_default();
-    let flag = flag.split([' ', '=']).next().unwrap_or_default();
+    let flag = flag.split([' ', '=', '[']).next().unwrap_or_default();
     let flag = flag.strip_prefix('-').unwrap_or(flag);
     match error.kind() {
         ErrorKind::UnknownArgument => format!("flag provided but not defined: {flag}"),
@@ -39,7 +39,11 @@ pub(super) fn one_line(error: &clap::Error) -> String {
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let value = text(ContextKind::InvalidValue).unwrap_or_default();
-            let reason = std::error::Error::source(error)
+            let source = std::error::Error::source(error);
+            if source.is_some_and(|source| source.is::<NoSwitch>()) {
+                return format!("invalid boolean value {value:?} for {flag}: {NoSwitch}");
+            }
+            let reason = source
                 .map(ToString::to_string)
                 .unwrap_or_else(|| allowed(error));
             format!("invalid value {value:?} for flag {flag}: {reason}")
@@ -51,6 +55,33 @@ pub(super) fn one_line(error: &clap::Error) -> String {
         }
     }
 }
+
+/// The help of the command that these words name.
+pub(super) fn help_of(mut command: clap::Command, words: &[&str]) -> String {
+    command.build();
+    let mut found = &mut command;
+    for word in words {
+        match found.find_subcommand_mut(word) {
+            Some(inner) => found = inner,
+            None => return String::new(),
+        }
+    }
+    found.render_help().to_string()
+}
+
+/// A switch's value in any form that Go's flag package takes.
+pub(super) fn switch(value: &str) -> Result<bool, NoSwitch> {
+    match value {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
+        _ => Err(NoSwitch),
+    }
+}
+
+/// The value is neither yes nor no.
+#[derive(Debug, thiserror::Error)]
+#[error("parse error")]
+pub(super) struct NoSwitch;
 
 fn allowed(error: &clap::Error) -> String {
     match error.get(ContextKind::ValidValue) {

@@ -1,32 +1,20 @@
 //! `chancery connect …`.
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
-use super::connect_proxy;
+use super::connect_proxy::Proxy;
+use super::context::Context;
 
 /// Work with the mesh
 #[derive(Debug, Subcommand)]
 pub(super) enum Connect {
-    Proxy(Proxy),
-}
-
-/// Run the built-in sidecar proxy
-#[derive(Debug, Args)]
-#[command(disable_help_flag = true)]
-pub(super) struct Proxy {
-    /// As of `consul connect proxy`; -help lists them
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "OPTIONS"
-    )]
-    options: Vec<String>,
+    Proxy(Box<Proxy>),
 }
 
 impl Connect {
-    pub(super) fn run(self) -> u8 {
+    pub(super) fn run(self, context: &mut Context<'_>) -> u8 {
         match self {
-            Self::Proxy(proxy) => connect_proxy::run(&proxy.options),
+            Self::Proxy(command) => command.run(context),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The flags and variables that say which agent is asked, and as whom.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use chancery_core::Secret;
@@ -8,10 +9,33 @@ use clap::Args;
 use super::context::{Context, Failure};
 use crate::client::{Client, Endpoint};
 
+/// How the agent is reached, and about which datacenter it is asked.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "HTTP API options")]
+pub(crate) struct Connection {
+    #[command(flatten)]
+    access: Access,
+    /// Datacenter to ask about; the agent's own if not given
+    #[arg(long, value_name = "NAME")]
+    datacenter: Option<String>,
+    /// Accepted for Consul's sake; every answer is current
+    #[arg(long, hide = true)]
+    stale: bool,
+}
+
+impl Connection {
+    /// A client with what flags say, else the environment.
+    pub(crate) fn client(&self, context: &Context<'_>) -> Result<Client, Failure> {
+        self.access
+            .client(context, self.datacenter.as_deref())
+            .map_err(|reason| Failure::new(format!("Error connecting to the agent: {reason}")))
+    }
+}
+
 /// How the agent is reached.
 #[derive(Args)]
 #[command(next_help_heading = "HTTP API options")]
-pub(crate) struct Connection {
+pub(crate) struct Access {
     /// Address of the agent: host:port or http://host:port [env: CHANCERY_HTTP_ADDR,
     /// CONSUL_HTTP_ADDR; default: 127.0.0.1:8500]
     #[arg(long, value_name = "ADDRESS")]
@@ -22,28 +46,25 @@ pub(crate) struct Connection {
     /// File with the token [env: CHANCERY_HTTP_TOKEN_FILE, CONSUL_HTTP_TOKEN_FILE]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Datacenter to ask about; the agent's own if not given
-    #[arg(long, value_name = "NAME")]
-    datacenter: Option<String>,
-    /// Accepted for Consul's sake; every answer is current
-    #[arg(long, hide = true)]
-    stale: bool,
 }
 
-impl std::fmt::Debug for Connection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection")
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access")
             .field("http_addr", &self.http_addr)
             .field("token", &self.token.as_ref().map(|_| "[redacted]"))
             .field("token_file", &self.token_file)
-            .field("datacenter", &self.datacenter)
-            .finish_non_exhaustive()
+            .finish()
     }
 }
 
-impl Connection {
-    /// A client with what flags say, else the environment.
-    pub(crate) fn client(&self, context: &Context<'_>) -> Result<Client, Failure> {
+impl Access {
+    /// A client with what flags say, else the environment; otherwise why there is none.
+    pub(crate) fn client(
+        &self,
+        context: &Context<'_>,
+        datacenter: Option<&str>,
+    ) -> Result<Client, String> {
         let variable = |name: &str| {
             (context.variable)(&format!("CHANCERY_{name}"))
                 .or_else(|| (context.variable)(&format!("CONSUL_{name}")))
@@ -55,13 +76,12 @@ impl Connection {
                 .or_else(|| variable("HTTP_ADDR"))
                 .unwrap_or_default(),
             token: self.token(&variable)?,
-            datacenter: self.datacenter.clone(),
+            datacenter: datacenter.map(str::to_owned),
         };
-        Client::new(&endpoint)
-            .map_err(|error| Failure::new(format!("Error connecting to the agent: {error}")))
+        Client::new(&endpoint).map_err(|error| error.to_string())
     }
 
-    fn token(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Secret>, Failure> {
+    fn token(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Secret>, String> {
         if let Some(token) = &self.token {
             return Ok(secret(token));
         }
@@ -80,10 +100,8 @@ impl Connection {
         match std::fs::read_to_string(&file) {
             Ok(token) => Ok(secret(token.trim())),
             Err(error) => {
-                let file = file.display();
-                Err(Failure::new(format!(
-                    "Error connecting to the agent: Error loading token file: open {file}: {error}"
-                )))
+                let (file, reason) = (file.display(), system_text(&error));
+                Err(format!("Error loading token file: open {file}: {reason}"))
             }
         }
     }
@@ -91,4 +109,11 @@ impl Connection {
 
 fn secret(token: &str) -> Option<Secret> {
     (!token.is_empty()).then(|| Secret::new(token.as_bytes().to_vec()))
+}
+
+/// An error of the operating system without Rust's number behind it, as Go shows it.
+fn system_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let plain = text.split(" (os error").next().unwrap_or(&text);
+    plain.to_lowercase()
 }

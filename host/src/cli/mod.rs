@@ -69,7 +69,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>, context: &mut Context<'_>)
     match Arguments::try_parse_from(&arguments) {
         Ok(parsed) => match parsed.command {
             Command::Agent(command) => command.run(context),
-            Command::Connect(command) => command.run(),
+            Command::Connect(command) => command.run(context),
             Command::Demo(command) => command.run(context),
             Command::Intention(command) => command.run(context),
             Command::Services(command) => command.run(context),
@@ -109,6 +109,13 @@ fn refuse(error: &clap::Error, arguments: &[OsString], context: &mut Context<'_>
             match words.get(1..3) {
                 // In these 1 means "no".
                 Some(["intention", "check" | "match"]) => 2,
+                Some(["connect", "proxy"]) => {
+                    context.complain(arguments::help_of(
+                        Arguments::command(),
+                        &["connect", "proxy"],
+                    ));
+                    1
+                }
                 _ => 1,
             }
         }

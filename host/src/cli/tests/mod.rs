@@ -1,3 +1,4 @@
+mod connect_proxy;
 mod intention;
 mod server;
 mod services;
@@ -45,7 +46,7 @@ fn tokens_come_from_flag_file_or_environment_in_that_order() {
         ran(
             1,
             "",
-            "Error connecting to the agent: Error loading token file: open /missing: No such file or directory (os error 2)\n"
+            "Error connecting to the agent: Error loading token file: open /missing: no such file or directory\n"
         )
     );
     assert_eq!(

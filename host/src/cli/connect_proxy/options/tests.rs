@@ -1,72 +1,115 @@
-use super::*;
+use std::ffi::OsString;
 
-fn parse(arguments: &[&str]) -> Result<Options, Mistake> {
-    let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
-    Options::parse(&arguments, &|_| None)
+use clap::{Command, FromArgMatches};
+
+use super::*;
+use crate::cli::arguments::{normalised, one_line};
+
+fn parse(words: &[&str]) -> Result<Proxy, String> {
+    let words = ["proxy"].iter().chain(words).map(OsString::from);
+    Proxy::augment_args(Command::new("proxy"))
+        .try_get_matches_from(normalised(words))
+        .and_then(|matches| Proxy::from_arg_matches(&matches))
+        .map_err(|error| one_line(&error))
 }
 
 #[test]
-fn flags_are_read_in_every_form_of_go() {
-    let expected = parse(&["-service", "web", "-register"]).unwrap();
-    for form in [
-        ["--service=web", "-register=true"],
-        ["-service=web", "--register=1"],
+fn switches_are_read_in_every_form_of_go() {
+    for (form, register) in [
+        (&["-register"][..], Some(true)),
+        (&["--register"], Some(true)),
+        (&["-register=true"], Some(true)),
+        (&["-register=T"], Some(true)),
+        (&["--register=1"], Some(true)),
+        (&["-register=0"], Some(false)),
+        (&["-register", "-register=false"], Some(false)),
+        (&[], None),
     ] {
-        assert_eq!(parse(&form).unwrap(), expected);
+        assert_eq!(parse(form).unwrap().register, register, "{form:?}");
     }
+    assert_eq!(
+        parse(&["-register=maybe"]).unwrap_err(),
+        "invalid boolean value \"maybe\" for -register: parse error"
+    );
+}
+
+#[test]
+fn of_a_flag_given_twice_the_last_counts() {
+    let proxy = parse(&["-service=web", "--service", "api"]).unwrap();
+    assert_eq!(proxy.service.as_deref(), Some("api"));
 }
 
 #[test]
 fn the_environment_is_overruled_by_flags() {
-    let environment = |name: &str| (name == "CONNECT_SIDECAR_FOR").then(|| "web".to_owned());
-    let plain = Options::parse(&[], &environment).unwrap();
-    assert_eq!(plain.sidecar_for.as_deref(), Some("web"));
-    let arguments = ["-sidecar-for=api".to_owned()];
-    let flagged = Options::parse(&arguments, &environment).unwrap();
-    assert_eq!(flagged.sidecar_for.as_deref(), Some("api"));
+    let variable = |name: &str| (name == "CONNECT_SIDECAR_FOR").then(|| "web".to_owned());
+    let mode = |words: &[&str]| parse(words).unwrap().mode(&variable);
+    assert_eq!(mode(&[]), Mode::SidecarFor("web".to_owned()));
+    assert_eq!(
+        mode(&["-sidecar-for=api"]),
+        Mode::SidecarFor("api".to_owned())
+    );
+    assert_eq!(mode(&["-proxy-id=p"]), Mode::Registered("p".to_owned()));
+    assert_eq!(parse(&[]).unwrap().mode(&|_| None), Mode::Flags);
 }
 
 #[test]
 fn upstreams_are_keyed_by_name() {
-    let options = parse(&[
+    let proxy = parse(&[
         "-upstream=db:9191",
         "-upstream=cache.service:[::1]:6000",
         "-upstream=db:127.0.0.2:9292",
     ])
     .unwrap();
-    let upstreams: Vec<_> = options.upstreams.into_iter().collect();
-    let expected = [("cache", "[::1]:6000"), ("db", "127.0.0.2:9292")];
+    let upstreams: Vec<_> = proxy.upstreams().into_iter().collect();
     assert_eq!(
         upstreams,
-        expected.map(|(name, address)| (name.to_owned(), address.to_owned()))
+        [("cache", "[::1]:6000"), ("db", "127.0.0.2:9292")]
     );
 }
 
 #[test]
 fn mistakes_read_as_consuls() {
-    for (arguments, text) in [
+    for (word, text) in [
         (
-            ["-upstream=bad"],
+            "-upstream=bad",
             "invalid value \"bad\" for flag -upstream: Upstream value should be name:addr in \
              \"bad\"",
         ),
         (
-            ["-upstream=db.foo:1"],
+            "-upstream=db.foo:1",
             "invalid value \"db.foo:1\" for flag -upstream: Upstream type must be blank, \
              'service', or 'query'. Got: \"foo\"",
         ),
-        (["-nonsense"], "flag provided but not defined: -nonsense"),
+        ("-nonsense", "flag provided but not defined: -nonsense"),
+        ("-service", "flag needs an argument: -service"),
     ] {
-        let refused = parse(&arguments).unwrap_err();
-        assert_eq!(refused, Mistake::Flag(text.to_owned()));
+        assert_eq!(parse(&[word]).unwrap_err(), text);
     }
-    let refused = parse(&["-log-level=zzz"]).unwrap_err();
-    let text = "Invalid log level: zzz. Valid log levels are: [TRACE DEBUG INFO WARN ERR ERROR]";
-    assert_eq!(refused, Mistake::Use(text.to_owned()));
-    let refused = parse(&["extra"]).unwrap_err();
+    let refused = parse(&["-log-level=zzz"]).unwrap().log_level().unwrap_err();
     assert_eq!(
         refused,
-        Mistake::Use("Should have no non-flag arguments.".to_owned())
+        "Invalid log level: zzz. Valid log levels are: [TRACE DEBUG INFO WARN ERR ERROR]"
+    );
+    assert!(parse(&["-log-level=err"]).unwrap().log_level().is_ok());
+    for words in [&["extra"][..], &["-register", "extra", "-nonsense"]] {
+        let refused = parse(words).unwrap().check_no_arguments().unwrap_err();
+        assert_eq!(refused, "Should have no non-flag arguments.");
+    }
+}
+
+#[test]
+fn flags_without_a_meaning_are_named() {
+    let unused = |words: &[&str]| parse(words).unwrap().unused().collect::<Vec<_>>();
+    assert!(unused(&["-service=web"]).is_empty());
+    assert_eq!(
+        unused(&[
+            "-stale",
+            "-pprof-addr=:1",
+            "-namespace=x",
+            "-datacenter",
+            "dc1"
+        ]),
+        ["-datacenter", "-namespace", "-pprof-addr", "-stale"]
     );
 }
 
