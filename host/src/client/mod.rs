@@ -3,17 +3,20 @@
 //! Its errors print as those of Consul's own client, because scripts compare them:
 //! `Unexpected response code: 500 (<body>)`.
 
-use std::error::Error as _;
+mod error;
+
 use std::fmt;
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use chancery_core::Secret;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeroize::Zeroizing;
+
+pub use self::error::ClientError;
+use self::error::{reason, root_cause};
 
 /// Whom to ask and as whom.
 #[derive(Clone, Debug, Default)]
@@ -229,64 +232,6 @@ impl Answer {
     }
 }
 
-/// Why there is no good answer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// The address cannot be used.
-    #[error("cannot use the address {found:?}: {reason}")]
-    BadAddress {
-        /// The address as given.
-        found: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// The token has bytes that no header may have.
-    #[error("the token has characters that a header cannot carry")]
-    BadToken,
-    /// The answer is not the JSON that was expected.
-    #[error("{0}")]
-    Json(serde_json::Error),
-    /// The agent refused.
-    #[error("Unexpected response code: {} ({body})", status.as_u16())]
-    Status {
-        /// The status.
-        status: StatusCode,
-        /// What it said.
-        body: String,
-    },
-    /// The answer is longer than anything that is asked for.
-    #[error("the answer is longer than {allowed} bytes")]
-    TooLong {
-        /// The longest answer that is read.
-        allowed: usize,
-    },
-    /// No answer.
-    #[error("{method} \"{url}\": {reason}")]
-    Transport {
-        /// The method as Go writes it.
-        method: String,
-        /// What was asked.
-        url: String,
-        /// What happened.
-        reason: String,
-    },
-    /// The HTTP library does not start.
-    #[error("cannot start an HTTP client: {0}")]
-    Unusable(String),
-}
-
-impl ClientError {
-    /// The status of an answer that was not good.
-    #[must_use]
-    pub const fn status(&self) -> Option<StatusCode> {
-        match self {
-            Self::Status { status, .. } => Some(*status),
-            _ => None,
-        }
-    }
-}
-
 /// A name as one segment of a path.
 #[must_use]
 pub fn segment(name: &str) -> String {
@@ -326,34 +271,6 @@ fn go_method(method: &Method) -> String {
     first.into_iter().chain(letters).collect()
 }
 
-/// The reason as Go's dialler says it where that is common, else the innermost cause.
-fn reason(error: &reqwest::Error) -> String {
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let io = inner.downcast_ref::<std::io::Error>();
-        if error.is_connect()
-            && io.is_some_and(|io| io.kind() == ErrorKind::ConnectionRefused)
-            && let Some(url) = error.url()
-        {
-            let host = url.host_str().unwrap_or_default();
-            let port = url.port_or_known_default().unwrap_or_default();
-            return format!("dial tcp {host}:{port}: connect: connection refused");
-        }
-        cause = inner.source();
-    }
-    root_cause(error)
-}
-
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = inner.to_string();
-        cause = inner.source();
-    }
-    text
-}
-
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A blocking query's connection is silent for minutes: this tells that the agent still is there.
@@ -375,44 +292,4 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_hosts_with_ports() {
-        for (address, base) in [
-            ("", "http://127.0.0.1:8500"),
-            ("10.0.0.1:80", "http://10.0.0.1:80"),
-            ("http://mesh:8500/", "http://mesh:8500"),
-            ("[::1]:8500", "http://[::1]:8500"),
-        ] {
-            assert_eq!(base_url(address).expect(address), base);
-        }
-        for address in [
-            "https://x",
-            "unix:///tmp/x",
-            "http://",
-            "a/b",
-            "u:p@h",
-            "a b",
-        ] {
-            assert!(base_url(address).is_err(), "{address}");
-        }
-    }
-
-    #[test]
-    fn a_name_stays_one_segment() {
-        assert_eq!(segment("a/b ?%é"), "a%2Fb%20%3F%25%C3%A9");
-        assert_eq!(segment("web-1_2.3~"), "web-1_2.3~");
-    }
-
-    #[test]
-    fn a_token_is_not_printed() {
-        let endpoint = Endpoint {
-            token: Some(Secret::new(b"canary".to_vec())),
-            ..Endpoint::default()
-        };
-        let client = Client::new(&endpoint).expect("a client");
-        assert!(!format!("{endpoint:?} {client:?}").contains("canary"));
-    }
-}
+mod tests;
