@@ -1,25 +1,32 @@
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::*;
 
-/// A client of an agent that sends `answer` once, however long the question, and then says
-/// nothing until the client leaves.
-fn answering(answer: &'static str) -> (Client, std::thread::JoinHandle<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+/// A client of an agent that sends `answer` to the first question, and then says nothing until
+/// the client leaves.
+async fn answering(answer: &'static str) -> (Client, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
-    let thread = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a client");
+    let agent = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a client");
         let mut buffer = [0; 4096];
-        assert_ne!(stream.read(&mut buffer).expect("a question"), 0);
-        stream.write_all(answer.as_bytes()).expect("written");
-        while stream.read(&mut buffer).is_ok_and(|length| length > 0) {}
+        assert_ne!(stream.read(&mut buffer).await.expect("a question"), 0);
+        stream.write_all(answer.as_bytes()).await.expect("written");
+        while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
     });
     let endpoint = Endpoint {
         address,
         ..Endpoint::default()
     };
-    (Client::new(&endpoint).expect("a client"), thread)
+    (Client::new(&endpoint).expect("a client"), agent)
+}
+
+async fn left(agent: JoinHandle<()>) {
+    let ended = timeout(Duration::from_secs(10), agent).await;
+    ended.expect("the client leaves").expect("the agent ends");
 }
 
 const FIVE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12345";
@@ -27,7 +34,7 @@ const FIVE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12345";
 #[tokio::test]
 async fn an_answer_may_be_as_long_as_allowed_and_no_longer() {
     for (allowed, read) in [(5, true), (4, false)] {
-        let (client, agent) = answering(FIVE);
+        let (client, agent) = answering(FIVE).await;
         let answer = client.with_longest_answer(allowed).get("/", &[]).await;
         match answer {
             Ok(answer) => {
@@ -40,30 +47,30 @@ async fn an_answer_may_be_as_long_as_allowed_and_no_longer() {
                 assert_eq!(error.to_string(), "the answer is longer than 4 bytes");
             }
         }
-        agent.join().expect("the agent ends");
+        left(agent).await;
     }
 }
 
 #[tokio::test]
 async fn an_answer_that_does_not_end_is_given_up_at_the_deadline() {
-    let (client, agent) = answering("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n123");
+    let (client, agent) = answering("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n123").await;
     let client = client.with_deadline(Duration::from_millis(50));
     let error = client.get("/v1/x", &[]).await.unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with("Get \"http://127.0.0.1:"), "{text}");
     assert!(text.ends_with("/v1/x\": operation timed out"), "{text}");
     drop(client);
-    agent.join().expect("the agent ends");
+    left(agent).await;
 }
 
 #[tokio::test]
 async fn redirects_are_not_followed() {
     let (client, agent) =
-        answering("HTTP/1.1 302 Found\r\nlocation: /v1/y\r\ncontent-length: 0\r\n\r\n");
+        answering("HTTP/1.1 302 Found\r\nlocation: /v1/y\r\ncontent-length: 0\r\n\r\n").await;
     let error = client.get("/v1/x", &[]).await.unwrap_err();
     assert_eq!(error.status(), Some(http::StatusCode::FOUND));
     drop(client);
-    agent.join().expect("the agent ends");
+    left(agent).await;
 }
 
 #[test]
