@@ -4,6 +4,7 @@
 //! buffers for as long as they live. This drives the unbuffered ones instead: records are read
 //! 64 KiB at a time and decrypted where they lie, and an idle connection costs its keys.
 
+use rustls::CommonState;
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
@@ -75,9 +76,24 @@ impl Session {
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
+        self.facts().is_handshaking()
+    }
+
+    #[cfg(test)]
+    pub(super) fn key_exchange_group(&self) -> Option<rustls::NamedGroup> {
+        let group = self.facts().negotiated_key_exchange_group()?;
+        Some(group.name())
+    }
+
+    #[cfg(test)]
+    pub(super) fn protocol_version(&self) -> Option<rustls::ProtocolVersion> {
+        self.facts().protocol_version()
+    }
+
+    fn facts(&self) -> &CommonState {
         match &self.engine {
-            Engine::Client(connection) => connection.is_handshaking(),
-            Engine::Server(connection) => connection.is_handshaking(),
+            Engine::Client(connection) => connection,
+            Engine::Server(connection) => connection,
         }
     }
 
@@ -157,29 +173,26 @@ impl Session {
         }
     }
 
-    // rustls hands the alert out before it reports the same error again.
+    // rustls hands the alert out before it looks at what else has come. Asked once more, it would
+    // go on with the bytes behind the error, find fault with them too and, where it checks
+    // itself, panic over a second alert.
     fn collect_alert(&mut self, incoming: &mut Buffer, sealed: &mut Buffer) {
-        for _ in 0..4 {
-            let mut clear = Buffer::default();
-            let (discard, step) = match &mut self.engine {
-                Engine::Client(connection) => settle::<ClientConnectionData>(
-                    connection.process_tls_records(incoming.filled_mut()),
-                    &mut clear,
-                    sealed,
-                    Wish::Nothing,
-                ),
-                Engine::Server(connection) => settle::<ServerConnectionData>(
-                    connection.process_tls_records(incoming.filled_mut()),
-                    &mut clear,
-                    sealed,
-                    Wish::Nothing,
-                ),
-            };
-            incoming.consume(discard);
-            if !matches!(step, Ok(Step::Again)) {
-                return;
-            }
-        }
+        let mut clear = Buffer::default();
+        let (discard, _) = match &mut self.engine {
+            Engine::Client(connection) => settle::<ClientConnectionData>(
+                connection.process_tls_records(incoming.filled_mut()),
+                &mut clear,
+                sealed,
+                Wish::Nothing,
+            ),
+            Engine::Server(connection) => settle::<ServerConnectionData>(
+                connection.process_tls_records(incoming.filled_mut()),
+                &mut clear,
+                sealed,
+                Wish::Nothing,
+            ),
+        };
+        incoming.consume(discard);
     }
 }
 
