@@ -16,7 +16,7 @@ use crate::store::{DataDirError, Folder};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Entry {
-    Check(CheckRegistration),
+    Check(Box<CheckRegistration>),
     Service(Box<Registration>),
 }
 

@@ -167,7 +167,7 @@ impl LocalAgent {
         let agent = self.clone();
         uninterrupted(async move {
             let _order = agent.inner.keeping.lock().await;
-            let said = check.said().clone();
+            let said = Box::new(check.said().clone());
             let now = agent.inner.server.clock().now();
             agent.lock().register_check(check, now)?;
             agent
