@@ -148,7 +148,11 @@ async fn write(
         let (key, wanted) = if random.below(4) == 0 {
             (Key::Service(name), Some(json!(1 + step % 60_000)))
         } else {
-            let action = if step.is_multiple_of(2) { "allow" } else { "deny" };
+            let action = if step.is_multiple_of(2) {
+                "allow"
+            } else {
+                "deny"
+            };
             (
                 Key::Intention(name),
                 Some(json!([action, step.to_string()])),
