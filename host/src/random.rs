@@ -17,7 +17,7 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
 ///
 /// # Errors
 ///
-/// As [`bytes`].
+/// As [`bytes()`].
 pub fn uuid() -> Result<[u8; 16], NoRandomness> {
     let random = u128::from_be_bytes(bytes()?);
     let versioned = (random & !(0xf << 76)) | (0x4 << 76);

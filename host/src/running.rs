@@ -246,6 +246,10 @@ fn http_settings(config: &Config) -> HttpSettings {
     settings
 }
 
+#[expect(
+    clippy::field_reassign_with_default,
+    reason = "the settings may grow, so only their own crate can write them out"
+)]
 fn local_state(config: &Config, settings: &AgentSettings) -> Result<LocalState, NoRandomness> {
     let mut node = Node::new(
         settings.node_id,

@@ -58,10 +58,8 @@ async fn tell(mesh: &Mesh, report: &mut Report<'_>) -> Result<(), DemoError> {
     mesh.intend("*", "db", "deny").await?;
     let written = Instant::now();
     open.wait_until_cut().await?;
-    report.fact(
-        "open connection",
-        &format!("cut after {}", millis(written.elapsed())),
-    );
+    let cut_after = millis(written.elapsed());
+    report.fact("open connection", format_args!("cut after {cut_after}"));
     mesh.expect_refusal().await?;
     report.fact("new connection", "refused");
     report.fact("why", &mesh.reason()?);

@@ -1,7 +1,7 @@
 //! The HTTP API: Consul's, for everything about Connect.
 //!
-//! A request is admitted ([`guard`]), finds its line in the one table ([`router`], [`v1`]), and
-//! becomes an answer; errors get their status and text in one place ([`error`]). What a web page
+//! A request is admitted (`guard`), finds its line in the one table (`router`, `v1`), and
+//! becomes an answer; errors get their status and text in one place (`error`). What a web page
 //! could send is refused from the first route on, and everything that a client can hold is
 //! bounded ([`HttpLimits`]).
 //!

@@ -7,9 +7,9 @@
 //!             └───────────────────────────────────────┘  └──────────────────────────────────────┘
 //! ```
 //!
-//! Everything it knows it watches at its agent by blocking queries ([`watch`]): the
-//! registration ([`Settings`]), the leaf certificate and the roots ([`tls`]), the intentions
-//! ([`judge`]), and for each upstream its healthy instances ([`endpoints`]). When the agent
+//! Everything it knows it watches at its agent by blocking queries (`watch`): the
+//! registration ([`Settings`]), the leaf certificate and the roots (`tls`), the intentions
+//! (`judge`), and for each upstream its healthy instances (`endpoints`). When the agent
 //! does not answer, what was known last stays in use for a bounded time
 //! ([`Limits::agent_silence`]).
 

@@ -8,6 +8,7 @@ mod gate;
 mod handshake;
 mod material;
 mod session;
+mod verified;
 
 pub(crate) use gate::{ClientGate, ServerGate, Wanted};
 pub(crate) use handshake::{HandshakeError, handshake};
