@@ -1,4 +1,5 @@
-//! The figures of the intention set, beside the obvious ways to do the same.
+//! The figures of the intention set and of the state around it, beside the obvious ways to do
+//! the same.
 //!
 //! `cargo bench -p chancery-core`; with numbers of intentions and services behind `--`:
 //! `cargo bench -p chancery-core -- 100000 1000`. Without `--bench` (as `cargo test` runs it)
@@ -18,8 +19,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chancery_core::{
-    Action, DefaultPolicy, HashSeed, IntentionCommand, IntentionDraft, IntentionId, IntentionSet,
-    NameRef, Now,
+    Action, Caller, Command, DefaultPolicy, HashSeed, IntentionCommand, IntentionDraft,
+    IntentionId, IntentionSet, NameRef, Now, State,
 };
 
 /// Counts what malloc hands out: eight bytes of header, multiples of sixteen.
@@ -116,6 +117,8 @@ fn main() {
         "bytes",
     );
     writes(&mut set, &mut random, &names, &tree);
+    drop(set);
+    state_writes(&rules, &mut random, &names, &tree);
 }
 
 type Rule = (String, String, bool);
@@ -243,43 +246,20 @@ fn per_call<T>(items: &[T], mut call: impl FnMut(&T) -> bool) -> f64 {
     nanos(start.elapsed()) / items.len() as f64
 }
 
-/// One more intention: propose, apply, a snapshot for readers, the old snapshot dropped.
+/// One more intention into the set alone: propose, apply, a snapshot for readers, the old
+/// snapshot dropped.
 fn writes(set: &mut IntentionSet, random: &mut Random, names: &[String], tree: &Tree) {
     let mut published = set.clone();
-    let mut spans = Vec::new();
-    // A tenth of the pairs still free, so that looking for one ends.
-    let rounds = 3_000.min((names.len() * names.len() - set.len()) / 10);
-    while spans.len() < rounds {
-        let rule = (
-            random.pick(names).to_owned(),
-            random.pick(names).to_owned(),
-            true,
-        );
-        if tree.has(&rule.0, &rule.1) {
-            continue;
-        }
-        let command = command(random, &rule);
+    let spans = free_pairs(random, names, tree, set.len(), |command| {
         let start = Instant::now();
-        let Ok(changes) = set.propose(&command, &|_| true, 9, Now::default()) else {
-            continue;
-        };
+        let changes = set.propose(&command, &|_| true, 9, Now::default()).ok()?;
         for change in changes {
             set.apply(change);
         }
         published = black_box(set.clone());
-        spans.push(nanos(start.elapsed()) / 1000.0);
-    }
-    drop(published);
-    spans.sort_by(f64::total_cmp);
-    assert!(!spans.is_empty(), "every pair has a rule already");
-    let p99 = spans[spans.len() * 99 / 100];
-    report(
-        "one more intention: propose, apply, snapshot, median",
-        median(spans),
-        50.0,
-        "µs",
-    );
-    println!("{:>62}  {p99:9.1} µs at p99", "");
+        Some(start.elapsed())
+    });
+    report_writes("one more intention: propose, apply, snapshot", spans);
     let start = Instant::now();
     black_box(tree.clone());
     other(
@@ -287,6 +267,63 @@ fn writes(set: &mut IntentionSet, random: &mut Random, names: &[String], tree: &
         nanos(start.elapsed()) / 1000.0,
         "µs",
     );
+}
+
+/// One more intention as a server does it: with revisions, indexes, digest and rows.
+fn state_writes(rules: &[Rule], random: &mut Random, names: &[String], tree: &Tree) {
+    let caller = Caller::unrestricted();
+    let mut state = State::new(HashSeed([random.next(), random.next()]));
+    let start = Instant::now();
+    for rule in rules {
+        let command = Command::Intention(command(random, rule));
+        let changes = state.propose(command, &caller, Now::default()).unwrap();
+        state.apply(&changes).unwrap();
+    }
+    println!(
+        "a state of them built in {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
+    let mut published = state.clone();
+    let spans = free_pairs(random, names, tree, rules.len(), |command| {
+        let command = Command::Intention(command);
+        let start = Instant::now();
+        let changes = state.propose(command, &caller, Now::default()).ok()?;
+        black_box(state.apply(&changes).unwrap());
+        published = black_box(state.clone());
+        Some(start.elapsed())
+    });
+    report_writes("the same through the state, rows included", spans);
+}
+
+/// Times writes of rules for pairs that have none.
+fn free_pairs(
+    random: &mut Random,
+    names: &[String],
+    tree: &Tree,
+    taken: usize,
+    mut write: impl FnMut(IntentionCommand) -> Option<Duration>,
+) -> Vec<f64> {
+    let mut spans = Vec::new();
+    // A tenth of the pairs still free, so that looking for one ends.
+    let rounds = 3_000.min((names.len() * names.len() - taken) / 10);
+    while spans.len() < rounds {
+        let source = random.pick(names).to_owned();
+        let rule = (source, random.pick(names).to_owned(), true);
+        if !tree.has(&rule.0, &rule.1)
+            && let Some(span) = write(command(random, &rule))
+        {
+            spans.push(nanos(span) / 1000.0);
+        }
+    }
+    assert!(!spans.is_empty(), "every pair has a rule already");
+    spans
+}
+
+fn report_writes(what: &str, mut spans: Vec<f64>) {
+    spans.sort_by(f64::total_cmp);
+    let p99 = spans[spans.len() * 99 / 100];
+    report(&format!("{what}, median"), median(spans), 50.0, "µs");
+    println!("{:>62}  {p99:9.1} µs at p99", "");
 }
 
 fn command(random: &mut Random, (source, destination, allow): &Rule) -> IntentionCommand {

@@ -1,52 +1,60 @@
-//! Decisions in a program of your own: no server, no tokio, no files.
+//! Services, intentions and decisions in a program of your own: no server, no tokio, no files.
 //!
 //! `cargo run -p chancery-core --example decide`
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
 use chancery_core::{
-    DefaultPolicy, HashSeed, IntentionCommand, IntentionDraft, IntentionError, IntentionId,
-    IntentionSet, Now,
+    Caller, CatalogCommand, Command, DefaultPolicy, HashSeed, IntentionCommand, IntentionDraft,
+    IntentionId, Node, NodeId, Now, ServiceInstance, State,
 };
 
-fn main() -> Result<(), IntentionError> {
-    let services = ["web", "api", "billing", "db"];
-    let rules = [
-        ("*", "db", "deny"),
-        ("api", "db", "allow"),
-        ("billing", "*", "deny"),
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // The core has no clock and no randomness: seed, identifiers and time come from here.
+    let (now, caller) = (Now::default(), Caller::unrestricted());
+    let mut state = State::new(HashSeed([0x5eed, 0x1dea]));
+    let services = ["web", "api", "billing", "db"].map(service);
+    let intentions = [
+        intention(1, "*", "db", "deny"),
+        intention(2, "api", "db", "allow"),
+        intention(3, "billing", "*", "deny"),
     ];
-
-    // Core has no clock and no randomness: seed, identifiers and time come from here.
-    let mut set = IntentionSet::new(HashSeed([0x5eed, 0x1dea]));
-    for (revision, (source, destination, action)) in (2_u64..).zip(rules) {
-        let command = IntentionCommand::Create {
-            id: IntentionId::from_bytes(u128::from(revision).to_be_bytes()),
-            draft: IntentionDraft {
-                source_name: source.into(),
-                destination_name: destination.into(),
-                action: action.into(),
-                ..IntentionDraft::default()
-            },
-        };
-        for change in set.propose(&command, &|_| true, revision, Now::default())? {
-            set.apply(change);
-        }
+    for command in services.into_iter().chain(intentions) {
+        let changes = state.propose(command, &caller, now)?;
+        state.apply(&changes)?;
     }
 
-    for source in services {
-        let verdicts = services.map(|destination| {
-            let decision = set.decide(source, destination, DefaultPolicy::Allow);
-            if decision.allowed() { "yes" } else { "no " }
-        });
-        println!(
-            "{source:8} may reach {}: {}",
-            services.join(", "),
-            verdicts.join(" ")
-        );
-    }
-    for (source, destination) in [("api", "db"), ("web", "db"), ("billing", "web")] {
-        let decision = set.decide(source, destination, DefaultPolicy::Allow);
+    let services = state.catalog().services();
+    println!(
+        "{} services at revision {}",
+        services.len(),
+        state.revision()
+    );
+    for (source, destination) in [("api", "db"), ("web", "db"), ("web", "api")] {
+        let intentions = state.intentions();
+        let decision = intentions.decide(source, destination, DefaultPolicy::Allow);
         println!("\n{}", decision.explain());
     }
     Ok(())
+}
+
+fn service(name: &str) -> Command {
+    let mut instance = ServiceInstance::new("laptop", name, name);
+    instance.connect_native = true;
+    Command::Catalog(CatalogCommand::Register {
+        node: Node::new(NodeId::from_bytes([7; 16]), "laptop", "127.0.0.1"),
+        service: Some(Box::new(instance)),
+        checks: Vec::new(),
+    })
+}
+
+fn intention(id: u8, source: &str, destination: &str, action: &str) -> Command {
+    Command::Intention(IntentionCommand::Create {
+        id: IntentionId::from_bytes([id; 16]),
+        draft: IntentionDraft {
+            source_name: source.into(),
+            destination_name: destination.into(),
+            action: action.into(),
+            ..IntentionDraft::default()
+        },
+    })
 }

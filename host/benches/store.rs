@@ -13,7 +13,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chancery::{Batch, DataDir, FileStore, Group, Row, RowKind, Store, Write};
+use chancery::store::{Batch, DataDir, FileStore, Group, Row, RowKind, Store, Write};
 
 const KINDS: &[RowKind] = &[RowKind::new("row")];
 

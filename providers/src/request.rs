@@ -5,49 +5,11 @@
 
 use std::fmt;
 
-use chancery_core::{Datacenter, Secret, Timestamp, TrustDomain};
+use chancery_core::{Datacenter, KeyUsages, OperationId, Secret, Serial, Timestamp, TrustDomain};
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer, SubjectPublicKeyInfoDer};
 
+use crate::key_spec::KeySpec;
 use crate::options::{OptionMap, SecretOptions};
-
-/// A key's algorithm and size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum KeySpec {
-    /// ECDSA on NIST P-256, the default.
-    EcP256,
-    /// ECDSA on NIST P-384.
-    EcP384,
-    /// ECDSA on NIST P-521.
-    EcP521,
-    /// Ed25519 (RFC 8410). No Consul option selects it.
-    Ed25519,
-    /// RSA with a modulus of 2048 bits.
-    Rsa2048,
-    /// RSA with a modulus of 4096 bits.
-    Rsa4096,
-}
-
-impl KeySpec {
-    /// Whether keys of this kind are RSA keys.
-    #[must_use]
-    pub const fn is_rsa(self) -> bool {
-        matches!(self, Self::Rsa2048 | Self::Rsa4096)
-    }
-}
-
-impl fmt::Display for KeySpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::EcP256 => "EC P-256",
-            Self::EcP384 => "EC P-384",
-            Self::EcP521 => "EC P-521",
-            Self::Ed25519 => "Ed25519",
-            Self::Rsa2048 => "RSA 2048",
-            Self::Rsa4096 => "RSA 4096",
-        })
-    }
-}
 
 /// The methods of [`CaProvider`](crate::CaProvider) as values, for errors and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,31 +45,6 @@ impl fmt::Display for Operation {
             Self::SignIntermediate => "sign intermediate",
             Self::SignLeaf => "sign leaf",
         })
-    }
-}
-
-/// Names one wish of the authority, so that asking again after a crash is recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct OperationId([u8; 16]);
-
-impl OperationId {
-    /// The id made of 16 random bytes, which the host draws once for each wish.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-/// Thirty-two lower-case hexadecimal digits.
-impl fmt::Display for OperationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -204,7 +141,7 @@ pub struct RootTemplate {
     /// The only subject alternative name: `spiffe://<trust domain>`.
     pub uri: String,
     /// At most 63 bits, because clients read a root's serial as a JSON number.
-    pub serial: SerialNumber,
+    pub serial: Serial,
     /// The key to make.
     pub key: KeySpec,
     /// When it shall live.
@@ -251,7 +188,7 @@ pub struct IntermediateTemplate {
     /// The only subject alternative name: `spiffe://<trust domain>`.
     pub uri: String,
     /// The serial number.
-    pub serial: SerialNumber,
+    pub serial: Serial,
     /// When it shall live. A provider shortens it to its issuer's end, never lengthens it.
     pub validity: Validity,
     /// How many CA certificates may follow below it; 0 where only leafs do.
@@ -318,23 +255,13 @@ pub struct LeafTemplate {
     /// The SPIFFE ID, the only URI among the subject alternative names.
     pub uri: String,
     /// The serial number.
-    pub serial: SerialNumber,
+    pub serial: Serial,
     /// When it shall live. A provider shortens it to its issuer's end, never lengthens it.
     pub validity: Validity,
     /// Key usages, as a critical extension.
-    pub key_usages: Vec<KeyUsage>,
+    pub key_usages: KeyUsages,
     /// Extended key usages in the order they shall appear.
     pub extended_key_usages: Vec<ExtendedKeyUsage>,
-}
-
-/// What a key may be used for (RFC 5280 §4.2.1.3), as far as a leaf can ask for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeyUsage {
-    /// Signing handshakes: every leaf has it.
-    DigitalSignature,
-    /// RSA key exchange of TLS 1.2: RSA leafs only.
-    KeyEncipherment,
 }
 
 /// What a certificate may be used for (RFC 5280 §4.2.1.12).
@@ -372,7 +299,7 @@ pub struct CrossSignRequest {
     /// The foreign root. Its subject, key, SAN, usages and key identifier are kept to the byte.
     pub root: CertificateDer<'static>,
     /// The serial number of the cross-signed certificate.
-    pub serial: SerialNumber,
+    pub serial: Serial,
     /// When it shall live. A provider shortens it to its issuer's end, never lengthens it.
     pub validity: Validity,
 }
@@ -388,69 +315,4 @@ pub struct Validity {
     pub not_before: Timestamp,
     /// Until then.
     pub not_after: Timestamp,
-}
-
-/// A certificate's serial number: positive, 1 to 20 octets (RFC 5280 §4.1.2.2).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SerialNumber(Vec<u8>);
-
-impl SerialNumber {
-    /// Reads big-endian bytes, dropping leading zeros.
-    ///
-    /// `None` if nothing but zeros is given, or if the number would take more than 20 octets
-    /// in DER (where a leading bit of 1 costs an octet more).
-    #[must_use]
-    pub fn from_be_bytes(bytes: &[u8]) -> Option<Self> {
-        let start = bytes.iter().position(|byte| *byte != 0)?;
-        let digits = bytes.get(start..)?;
-        let sign = usize::from(digits.first().is_some_and(|byte| byte & 0x80 != 0));
-        (digits.len() + sign <= 20).then(|| Self(digits.to_vec()))
-    }
-
-    /// Big-endian bytes without leading zeros.
-    #[must_use]
-    pub fn as_be_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The number, if it fits in 63 bits.
-    #[must_use]
-    pub fn as_i64(&self) -> Option<i64> {
-        if self.0.len() > 8 {
-            return None;
-        }
-        let number = self
-            .0
-            .iter()
-            .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        i64::try_from(number).ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn serials_take_one_to_twenty_octets() {
-        assert_eq!(SerialNumber::from_be_bytes(&[]), None);
-        assert_eq!(SerialNumber::from_be_bytes(&[0, 0]), None);
-        assert_eq!(
-            SerialNumber::from_be_bytes(&[0, 7]).unwrap().as_be_bytes(),
-            [7]
-        );
-        assert!(SerialNumber::from_be_bytes(&[0x7f; 20]).is_some());
-        assert_eq!(SerialNumber::from_be_bytes(&[0x80; 20]), None);
-        assert!(SerialNumber::from_be_bytes(&[0x80; 19]).is_some());
-        assert_eq!(SerialNumber::from_be_bytes(&[1; 21]), None);
-    }
-
-    #[test]
-    fn only_serials_of_63_bits_are_numbers() {
-        let serial = |bytes: &[u8]| SerialNumber::from_be_bytes(bytes).unwrap().as_i64();
-        assert_eq!(serial(&[1, 0]), Some(256));
-        assert_eq!(serial(&[0x7f; 8]), Some(0x7f7f_7f7f_7f7f_7f7f));
-        assert_eq!(serial(&[0x80, 0, 0, 0, 0, 0, 0, 0]), None);
-        assert_eq!(serial(&[1; 9]), None);
-    }
 }

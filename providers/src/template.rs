@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use chancery_core::{
-    CaTier, CheckedCsr, KeyKind, Timestamp, TrustDomain, ca_common_name, common_name,
+    CaTier, CheckedCsr, LeafPolicy, Serial, Timestamp, TrustDomain, ca_common_name, common_name,
 };
 use rustls_pki_types::{CertificateSigningRequestDer, SubjectPublicKeyInfoDer};
 
 use crate::{
-    ExtendedKeyUsage, IntermediateTemplate, KeySpec, KeyUsage, LeafRequest, LeafTemplate,
-    RootTemplate, SerialNumber, Validity,
+    ExtendedKeyUsage, IntermediateTemplate, KeySpec, LeafRequest, LeafTemplate, RootTemplate,
+    Validity,
 };
 
 impl RootTemplate {
@@ -22,7 +22,7 @@ impl RootTemplate {
         provider: &str,
         trust_domain: &TrustDomain,
         random: [u8; 8],
-        serial: SerialNumber,
+        serial: Serial,
         key: KeySpec,
         ttl: Duration,
         now: Timestamp,
@@ -47,7 +47,7 @@ impl IntermediateTemplate {
         provider: &str,
         trust_domain: &TrustDomain,
         random: [u8; 8],
-        serial: SerialNumber,
+        serial: Serial,
         ttl: Duration,
         now: Timestamp,
     ) -> Self {
@@ -68,16 +68,7 @@ impl LeafRequest {
     /// Consul); clientAuth and serverAuth in that order. `None` if the identity is one that no
     /// leaf can have.
     #[must_use]
-    pub fn new(
-        csr: &CheckedCsr,
-        serial: SerialNumber,
-        ttl: Duration,
-        now: Timestamp,
-    ) -> Option<Self> {
-        let mut key_usages = vec![KeyUsage::DigitalSignature];
-        if matches!(csr.key(), KeyKind::Rsa { .. }) {
-            key_usages.push(KeyUsage::KeyEncipherment);
-        }
+    pub fn new(csr: &CheckedCsr, serial: Serial, validity: Validity) -> Option<Self> {
         Some(Self {
             csr: CertificateSigningRequestDer::from(csr.der().to_vec()),
             public_key: SubjectPublicKeyInfoDer::from(csr.spki_der().to_vec()),
@@ -85,8 +76,8 @@ impl LeafRequest {
                 common_name: common_name(csr.identity())?,
                 uri: csr.identity().to_string(),
                 serial,
-                validity: Validity::backdated(ttl, now),
-                key_usages,
+                validity,
+                key_usages: LeafPolicy::issued().key_usages_allowed(csr.key()),
                 extended_key_usages: vec![
                     ExtendedKeyUsage::ClientAuth,
                     ExtendedKeyUsage::ServerAuth,

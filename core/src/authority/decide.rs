@@ -21,7 +21,7 @@ impl Authority {
                 cluster_id,
                 configuration,
                 operation,
-            } => self.bootstrap(cluster_id, configuration, operation, revision),
+            } => self.bootstrap(cluster_id, configuration, operation, revision, now.wall),
             AuthorityCommand::ExtendLease {
                 epoch,
                 issuer,
@@ -42,6 +42,7 @@ impl Authority {
         mut configuration: CaConfiguration,
         operation: OperationId,
         revision: Revision,
+        wall: Timestamp,
     ) -> Result<Vec<AuthorityChange>, AuthorityError> {
         if let Some(trust_domain) = self.trust_domain() {
             return Err(AuthorityError::AlreadyBootstrapped {
@@ -57,6 +58,8 @@ impl Authority {
                 epoch: Epoch::FIRST,
                 operation,
             },
+            stage_since: wall,
+            newest_epoch: Epoch::FIRST,
             create_index: index,
             modify_index: index,
         };
@@ -95,10 +98,11 @@ impl Authority {
         };
         let record = AuthorityRecord {
             stage: Stage::Serving { epoch },
+            stage_since: wall,
             modify_index: index,
             ..record.clone()
         };
-        let root = active_root(root, epoch, index);
+        let root = active_root(root, epoch, index, wall);
         Ok(vec![
             AuthorityChange::PutProviderState(provider_state),
             AuthorityChange::PutRoot(root),
@@ -182,7 +186,7 @@ fn expect_epoch(record: &AuthorityRecord, epoch: Epoch) -> Result<(), AuthorityE
     }
 }
 
-fn active_root(root: NewRoot, epoch: Epoch, index: u64) -> CaRoot {
+fn active_root(root: NewRoot, epoch: Epoch, index: u64, wall: Timestamp) -> CaRoot {
     CaRoot {
         id: root.id,
         name: root.name,
@@ -193,6 +197,7 @@ fn active_root(root: NewRoot, epoch: Epoch, index: u64) -> CaRoot {
         certificate: root.certificate,
         intermediates: root.intermediates,
         active: true,
+        added_at: wall,
         rotated_out_at: None,
         private_key_type: root.private_key_type,
         private_key_bits: root.private_key_bits,

@@ -4,7 +4,7 @@ use serde_json::Map;
 
 use super::*;
 use crate::state::{Caller, Command, ProposeError, State};
-use crate::{HashSeed, Instant};
+use crate::{Der, HashSeed, Instant};
 
 const START: i64 = 1_795_500_000;
 
@@ -28,7 +28,7 @@ fn submit(state: &mut State, command: AuthorityCommand, now: Now) -> Result<(), 
 }
 
 fn operation(byte: u8) -> OperationId {
-    OperationId::from_random([byte; 16])
+    OperationId::from_bytes([byte; 16])
 }
 
 fn bootstrap() -> AuthorityCommand {

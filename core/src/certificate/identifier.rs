@@ -43,6 +43,18 @@ impl Serial {
         (positive && octets.len() <= MAX_SERIAL_OCTETS).then(|| Self(magnitude.into()))
     }
 
+    /// Reads big-endian bytes, dropping leading zeros: a serial number to be given out.
+    ///
+    /// `None` if nothing but zeros is given, or if the number would take more than 20 octets
+    /// in DER (where a leading bit of 1 costs an octet more).
+    #[must_use]
+    pub fn from_be_bytes(bytes: &[u8]) -> Option<Self> {
+        let start = bytes.iter().position(|byte| *byte != 0)?;
+        let magnitude = bytes.get(start..)?;
+        let sign = usize::from(magnitude.first().is_some_and(|byte| byte & 0x80 != 0));
+        (magnitude.len() + sign <= MAX_SERIAL_OCTETS).then(|| Self(magnitude.into()))
+    }
+
     /// The number's octets, most significant first, without a leading zero.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -119,6 +131,17 @@ mod tests {
             let serial = Serial::from_der_content(octets).map(|serial| serial.to_string());
             assert_eq!(serial.as_deref(), shown, "{octets:?}");
         }
+    }
+
+    #[test]
+    fn serials_to_be_given_take_one_to_twenty_octets() {
+        assert_eq!(Serial::from_be_bytes(&[]), None);
+        assert_eq!(Serial::from_be_bytes(&[0, 0]), None);
+        assert_eq!(Serial::from_be_bytes(&[0, 7]).unwrap().as_bytes(), [7]);
+        assert!(Serial::from_be_bytes(&[0x7f; 20]).is_some());
+        assert_eq!(Serial::from_be_bytes(&[0x80; 20]), None);
+        assert!(Serial::from_be_bytes(&[0x80; 19]).is_some());
+        assert_eq!(Serial::from_be_bytes(&[1; 21]), None);
     }
 
     #[test]

@@ -166,6 +166,19 @@ impl LeafPolicy {
     }
 }
 
+impl LeafPolicy {
+    /// Usages that may be there with a key of that kind: keyEncipherment belongs to RSA keys
+    /// only. What we issue has all of them.
+    #[must_use]
+    pub const fn key_usages_allowed(&self, key: &KeyKind) -> KeyUsages {
+        if key.is_rsa() {
+            self.key_usages_allowed_rsa
+        } else {
+            self.key_usages_allowed_ec
+        }
+    }
+}
+
 impl CaPolicy {
     /// What any authority's certificate may contain, roots and intermediates alike.
     #[must_use]

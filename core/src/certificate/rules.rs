@@ -33,11 +33,7 @@ pub(super) fn check_leaf<'a>(
     let extensions = &facts.extensions;
     check_no_ca(extensions)?;
     check_key(&facts.key, &policy.keys)?;
-    let allowed = if facts.key.is_rsa() {
-        policy.key_usages_allowed_rsa
-    } else {
-        policy.key_usages_allowed_ec
-    };
+    let allowed = policy.key_usages_allowed(&facts.key);
     let usages = extensions.key_usages.unwrap_or_default();
     check_key_usages(usages, policy.key_usages_needed, allowed)?;
     check_purposes(extensions.purposes.as_ref(), policy.purposes, role)?;

@@ -140,12 +140,11 @@ impl Answer {
         }
     }
 
-    /// As hyper sends it. `gzip` says whether the client takes a compressed body; then it gets
-    /// one, however small, as from Consul.
-    pub(crate) fn into_response(mut self, gzip: bool) -> Response<Full<Bytes>> {
+    /// An answer of an endpoint. `gzip` says whether the client takes a compressed body; then it
+    /// gets one, however small, as from Consul.
+    pub(crate) fn encoded(mut self, gzip: bool) -> Self {
         let headers = &mut self.headers;
         headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if gzip
             && !self.body.is_empty()
             && let Some(compressed) = compress(&self.body)
@@ -153,6 +152,13 @@ impl Answer {
             self.body = compressed;
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
+        self
+    }
+
+    /// As hyper sends it.
+    pub(crate) fn into_response(mut self) -> Response<Full<Bytes>> {
+        let headers = &mut self.headers;
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         let mut response = Response::new(Full::new(self.body));
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
@@ -233,7 +239,9 @@ mod tests {
 
     #[test]
     fn every_answer_forbids_sniffing() {
-        let response = Answer::from(ApiError::internal("<script>")).into_response(false);
+        let response = Answer::from(ApiError::internal("<script>"))
+            .encoded(false)
+            .into_response();
         assert_eq!(response.status(), 500);
         let header = |name: &str| response.headers().get(name).unwrap().to_str().unwrap();
         assert_eq!(header("x-content-type-options"), "nosniff");

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -16,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api::Api;
 use super::dispatch;
-use super::paced::Paced;
+use super::paced::{Paced, Turns};
 use super::slots::Slots;
 
 /// How long requests may still take when the agent stops. Blocked queries answer at once.
@@ -91,15 +90,15 @@ async fn connection(api: Arc<Api>, stream: TcpStream, client: IpAddr) {
     drop(stream.set_nodelay(true));
     let limits = api.settings.limits.clone();
     let shutdown = api.shutdown.clone();
-    let busy = Arc::new(AtomicBool::new(false));
-    let io = TokioIo::new(Paced::new(stream, &limits, Arc::clone(&busy)));
+    let turns = Arc::new(Turns::default());
+    let io = TokioIo::new(Paced::new(stream, &limits, Arc::clone(&turns)));
     let service = service_fn(move |request| {
-        busy.store(true, Ordering::Relaxed);
-        let busy = Arc::clone(&busy);
+        turns.begin();
+        let turns = Arc::clone(&turns);
         let answer = dispatch::answer(Arc::clone(&api), client, request);
         async move {
             let answer = answer.await;
-            busy.store(false, Ordering::Relaxed);
+            turns.end();
             Ok::<_, Infallible>(answer)
         }
     });

@@ -18,6 +18,9 @@ const WAIT: Duration = Duration::from_secs(180);
 /// What an answer may take on top of the wait.
 const SLACK: Duration = Duration::from_secs(30);
 
+/// How long a peer waits for the agent's verdict at most.
+const AUTHORIZE: Duration = Duration::from_secs(5);
+
 /// The largest answer that is read. A thousand roots or endpoints fit.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
@@ -186,7 +189,7 @@ impl AgentApi {
     ) -> Result<Authorization, ApiError> {
         let body = serde_json::to_value(request).unwrap_or_default();
         let path = "/v1/agent/connect/authorize";
-        let response = self.send(Method::POST, path, Some(body), SLACK).await?;
+        let response = self.send(Method::POST, path, Some(body), AUTHORIZE).await?;
         decode(path, response).await
     }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use chancery_core::OperationId;
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 
 use super::issuer::Issuer;
 use super::keys::CaKey;
-use crate::{OperationId, ProviderError};
+use crate::ProviderError;
 
 /// Keys and certificates. Cloning shares them.
 #[derive(Clone, Default)]

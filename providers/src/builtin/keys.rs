@@ -76,20 +76,24 @@ impl SigningKey for CaKey {
 }
 
 pub(super) fn generate_now(kind: KeySpec) -> Result<CaKey, ProviderError> {
-    let pair = match kind {
-        KeySpec::Rsa2048 => KeyPair::generate_rsa_for(algorithm(kind), RsaKeySize::_2048),
-        KeySpec::Rsa4096 => KeyPair::generate_rsa_for(algorithm(kind), RsaKeySize::_4096),
-        KeySpec::EcP256 | KeySpec::EcP384 | KeySpec::EcP521 | KeySpec::Ed25519 => {
-            KeyPair::generate_for(algorithm(kind))
-        }
-    };
-    let pair = pair.map_err(|error| {
+    let pair = key_pair(kind).map_err(|error| {
         ProviderError::broken(format!("cannot make a private key, {kind}: {error}"))
     })?;
     Ok(CaKey {
         pair: Zeroizing::new(pair),
         kind,
     })
+}
+
+/// A new key. RSA takes its time.
+pub(crate) fn key_pair(kind: KeySpec) -> Result<KeyPair, rcgen::Error> {
+    match kind {
+        KeySpec::Rsa2048 => KeyPair::generate_rsa_for(algorithm(kind), RsaKeySize::_2048),
+        KeySpec::Rsa4096 => KeyPair::generate_rsa_for(algorithm(kind), RsaKeySize::_4096),
+        KeySpec::EcP256 | KeySpec::EcP384 | KeySpec::EcP521 | KeySpec::Ed25519 => {
+            KeyPair::generate_for(algorithm(kind))
+        }
+    }
 }
 
 /// Signature algorithm of each kind: the hash is as strong as the curve (Consul signs with

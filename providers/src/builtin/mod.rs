@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 use self::held::{Held, Pending};
 use self::issuer::Issuer;
 use self::keys::CaKey;
+pub(crate) use self::keys::key_pair;
 use crate::options::Decoder;
 use crate::{
     AcceptIntermediateRequest, CaProvider, Capabilities, ConfigureRequest, CrossSignRequest,

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chancery_core::Secret;
+use chancery_core::{OperationId, Secret};
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::held::{Held, Pending};
 use super::issuer::Issuer;
 use super::keys::CaKey;
-use crate::{KeySpec, OperationId, ProviderError};
+use crate::{KeySpec, ProviderError};
 
 const VERSION: u32 = 1;
 

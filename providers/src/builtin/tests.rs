@@ -1,14 +1,14 @@
 use std::time::Duration;
 
-use chancery_core::{Datacenter, Timestamp, TrustDomain};
+use chancery_core::{Datacenter, KeyUsages, OperationId, Serial, Timestamp, TrustDomain};
 use rustls_pki_types::{CertificateSigningRequestDer, SubjectPublicKeyInfoDer};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::*;
 use crate::{
-    ErrorKind, ExtendedKeyUsage, IntermediateTemplate, KeySpec, KeyUsage, LeafTemplate,
-    OperationId, RootTemplate, SerialNumber, Validity, split_secrets,
+    ErrorKind, ExtendedKeyUsage, IntermediateTemplate, KeySpec, LeafTemplate, RootTemplate,
+    Validity, split_secrets,
 };
 
 const DOMAIN: &str = "11111111-2222-3333-4444-555555555555.consul";
@@ -23,8 +23,8 @@ fn validity(hours: u64) -> Validity {
     }
 }
 
-fn serial(number: u8) -> SerialNumber {
-    SerialNumber::from_be_bytes(&[number]).unwrap()
+fn serial(number: u8) -> Serial {
+    Serial::from_be_bytes(&[number]).unwrap()
 }
 
 fn configuration(state: Option<Secret>) -> ConfigureRequest {
@@ -70,7 +70,7 @@ fn leaf_request(key: KeySpec, hours: u64) -> LeafRequest {
             uri: format!("spiffe://{DOMAIN}/ns/default/dc/dc1/svc/web"),
             serial: serial(9),
             validity: validity(hours),
-            key_usages: vec![KeyUsage::DigitalSignature],
+            key_usages: KeyUsages::DIGITAL_SIGNATURE,
             extended_key_usages: vec![ExtendedKeyUsage::ClientAuth, ExtendedKeyUsage::ServerAuth],
         },
     }

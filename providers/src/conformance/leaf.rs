@@ -121,7 +121,7 @@ async fn chosen<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), Str
         });
     }
     ensure(
-        summary.serial.as_bytes() == request.template.serial.as_be_bytes(),
+        summary.serial.as_bytes() == request.template.serial.as_bytes(),
         || format!("its serial is {}, not the one asked for", summary.serial),
     )?;
     let wanted = format!("CN={}", request.template.common_name);

@@ -1,10 +1,10 @@
 //! One root, as asked for, and never another.
 
-use chancery_core::{CertificateSummary, KeyKind};
+use chancery_core::CertificateSummary;
 
 use super::Report;
 use super::stage::{DOMAIN, Stage, YEAR, ensure, same, seconds};
-use crate::{CaProvider, KeySpec};
+use crate::CaProvider;
 
 pub(super) async fn check<P: CaProvider + 'static>(stage: &Stage<'_, P>, report: &mut Report) {
     report.record(
@@ -46,15 +46,7 @@ async fn uri<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), String
 
 async fn key<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), String> {
     let rooted = stage.rooted().await?;
-    let wanted = match stage.setup.key {
-        KeySpec::EcP256 => KeyKind::P256,
-        KeySpec::EcP384 => KeyKind::P384,
-        KeySpec::EcP521 => KeyKind::P521,
-        KeySpec::Ed25519 => KeyKind::Ed25519,
-        KeySpec::Rsa2048 => KeyKind::Rsa { bits: 2048 },
-        KeySpec::Rsa4096 => KeyKind::Rsa { bits: 4096 },
-    };
-    same(rooted.root.issuer().key(), &wanted)
+    same(rooted.root.issuer().key(), &stage.setup.key.into())
 }
 
 async fn end<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), String> {
@@ -70,7 +62,7 @@ async fn serial<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), Str
     let wanted = stage.root_request(1, YEAR)?.template.serial;
     let found = rooted.root.issuer().serial();
     if rooted.provider.describe().capabilities.chooses_serials {
-        return ensure(found.as_bytes() == wanted.as_be_bytes(), || {
+        return ensure(found.as_bytes() == wanted.as_bytes(), || {
             format!("it is {found}, not what was asked for")
         });
     }

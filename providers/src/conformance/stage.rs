@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chancery_core::{
     CaPolicy, CheckedIntermediate, CheckedLeaf, CheckedRoot, Datacenter, Issuer, LeafExpectation,
-    LeafPolicy, Secret, SignatureCheck, SpiffeId, Timestamp, TrustDomain,
+    LeafPolicy, OperationId, Secret, Serial, SignatureCheck, SpiffeId, Timestamp, TrustDomain,
 };
 use rcgen::string::Ia5String;
 use rcgen::{CertificateParams, KeyPair, PublicKeyData, SanType};
@@ -14,9 +14,8 @@ use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 use super::Setup;
 use crate::{
     CaProvider, ConfigureRequest, CrossSignRequest, ErrorKind, ExtendedKeyUsage,
-    IntermediateRequest, IntermediateTemplate, KeySpec, KeyUsage, LeafRequest, LeafTemplate,
-    OperationId, ProviderError, RootAnswer, RootRequest, RootTemplate, SerialNumber,
-    SignIntermediateRequest, Validity,
+    IntermediateRequest, IntermediateTemplate, KeySpec, LeafRequest, LeafTemplate, ProviderError,
+    RootAnswer, RootRequest, RootTemplate, SignIntermediateRequest, Validity,
 };
 
 /// Where checks run.
@@ -238,10 +237,12 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
         number: &[u8],
     ) -> Result<LeafRequest, String> {
         let csr = params.serialize_request(key).map_err(text)?;
-        let mut key_usages = vec![KeyUsage::DigitalSignature];
-        if key.is_compatible(&rcgen::PKCS_RSA_SHA256) {
-            key_usages.push(KeyUsage::KeyEncipherment);
-        }
+        let policy = LeafPolicy::issued();
+        let key_usages = if key.is_compatible(&rcgen::PKCS_RSA_SHA256) {
+            policy.key_usages_allowed_rsa
+        } else {
+            policy.key_usages_allowed_ec
+        };
         Ok(LeafRequest {
             csr: csr.der().clone(),
             public_key: key.subject_public_key_info().into(),
@@ -309,25 +310,13 @@ pub(super) fn trust_domain() -> Result<TrustDomain, String> {
     TrustDomain::parse(DOMAIN).map_err(text)
 }
 
-pub(super) fn serial(bytes: &[u8]) -> Result<SerialNumber, String> {
-    SerialNumber::from_be_bytes(bytes).ok_or_else(|| "no serial number".to_owned())
+pub(super) fn serial(bytes: &[u8]) -> Result<Serial, String> {
+    Serial::from_be_bytes(bytes).ok_or_else(|| "no serial number".to_owned())
 }
 
 /// A key for a leaf. RSA takes its time here: it is not worth another thread in a test.
 pub(super) fn key_pair(key: KeySpec) -> Result<KeyPair, String> {
-    let pair = match key {
-        KeySpec::EcP256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
-        KeySpec::EcP384 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
-        KeySpec::EcP521 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512),
-        KeySpec::Ed25519 => KeyPair::generate_for(&rcgen::PKCS_ED25519),
-        KeySpec::Rsa2048 => {
-            KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048)
-        }
-        KeySpec::Rsa4096 => {
-            KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_4096)
-        }
-    };
-    pair.map_err(text)
+    crate::builtin::key_pair(key).map_err(text)
 }
 
 /// The public key of a CSR.

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use chancery_core::{Datacenter, TrustDomain, Violation};
+use chancery_core::{Datacenter, KeyUsages, TrustDomain, Violation};
 use tokio::time::Instant;
 
 use super::*;
@@ -251,7 +251,7 @@ async fn a_leaf_that_breaks_the_policy_is_refused_by_its_rule() {
             |rule| matches!(rule, Violation::OutlivesRequest { .. }),
         ),
         (
-            |leaf| leaf.template.key_usages.clear(),
+            |leaf| leaf.template.key_usages = KeyUsages::NONE,
             |rule| matches!(rule, Violation::KeyUsageMissing { .. }),
         ),
         (

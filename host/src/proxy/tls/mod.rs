@@ -10,6 +10,11 @@ mod material;
 mod session;
 mod verified;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 pub(crate) use gate::{ClientGate, ServerGate, Wanted};
 pub(crate) use handshake::{HandshakeError, handshake};
 pub(crate) use material::Material;

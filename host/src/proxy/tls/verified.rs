@@ -87,46 +87,16 @@ impl Verified {
 mod tests {
     use std::cell::Cell;
 
-    use chancery_core::{TrustBundle, TrustDomain, Violation};
-    use rcgen::{
-        BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-        KeyUsagePurpose, SanType, date_time_ymd,
-    };
+    use chancery_core::{TrustBundle, Violation};
     use rustls::crypto::aws_lc_rs;
 
     use super::*;
+    use crate::proxy::tls::testing::TestCa;
 
-    const DOMAIN: &str = "11111111-2222-3333-4444-555555555555.consul";
-
-    /// A root and a leaf for `web`, good through the year 2026.
+    /// A root and a leaf for `web`, good until the end of 2099.
     fn chain() -> (TrustBundle, Vec<u8>) {
-        let mut ca = CertificateParams::default();
-        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        ca.use_authority_key_identifier_extension = true;
-        ca.not_before = date_time_ymd(2026, 1, 1);
-        ca.not_after = date_time_ymd(2027, 1, 1);
-        let uri = format!("spiffe://{DOMAIN}");
-        ca.subject_alt_names = vec![SanType::URI(uri.clone().try_into().unwrap())];
-        let ca_key = KeyPair::generate().unwrap();
-        let root = ca.self_signed(&ca_key).unwrap();
-        let mut leaf = CertificateParams::default();
-        leaf.is_ca = IsCa::ExplicitNoCa;
-        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        leaf.extended_key_usages = vec![
-            ExtendedKeyUsagePurpose::ClientAuth,
-            ExtendedKeyUsagePurpose::ServerAuth,
-        ];
-        leaf.use_authority_key_identifier_extension = true;
-        leaf.not_before = date_time_ymd(2026, 1, 1);
-        leaf.not_after = date_time_ymd(2026, 12, 31);
-        let uri = format!("{uri}/ns/default/dc/dc1/svc/web");
-        leaf.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap())];
-        let key = KeyPair::generate().unwrap();
-        let leaf = leaf.signed_by(&key, &Issuer::new(ca, ca_key)).unwrap();
-        let domain = TrustDomain::parse(DOMAIN).unwrap();
-        let bundle = TrustBundle::from_pem(domain, root.pem().as_bytes()).unwrap();
-        (bundle, leaf.der().to_vec())
+        let ca = TestCa::new();
+        (ca.bundle(), ca.leaf("web").0)
     }
 
     struct Counting {
@@ -171,9 +141,9 @@ mod tests {
     #[test]
     fn a_remembered_leaf_still_ends_on_time() {
         let (counting, leaf) = counting();
-        let last = "2026-12-31T00:00:00Z";
+        let last = "2099-12-31T00:00:00Z";
         counting.peer(&leaf, PeerRole::Client, last).unwrap();
-        let refused = counting.peer(&leaf, PeerRole::Client, "2026-12-31T00:00:01Z");
+        let refused = counting.peer(&leaf, PeerRole::Client, "2099-12-31T00:00:01Z");
         assert!(
             matches!(refused, Err(Violation::Expired { .. })),
             "{refused:?}"

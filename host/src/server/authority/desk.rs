@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use chancery_core::{CheckedCsr, CheckedLeaf, CsrPolicy, SigningView, Timestamp, Violation};
-use chancery_providers::{ErrorKind, LeafRequest, ProviderError, SerialNumber, Validity};
+use chancery_core::{
+    CheckedCsr, CheckedLeaf, CsrPolicy, Serial, SigningView, Timestamp, Violation,
+};
+use chancery_providers::{ErrorKind, LeafRequest, ProviderError, Validity};
 
 use super::{Active, AuthorityFailure, AuthorityHost};
 use crate::crypto;
@@ -70,12 +72,12 @@ impl AuthorityHost {
                     issuer: signing.issuer_key_id.clone(),
                     ends: signing.issuer_not_after.min(signing.lease_until),
                 })?;
-        let mut request = LeafRequest::new(&csr, leaf_serial()?, signing.leaf_life, now)
-            .ok_or(SignError::NoLeafIdentity)?;
-        request.template.validity = Validity {
+        let validity = Validity {
             not_before,
             not_after,
         };
+        let request =
+            LeafRequest::new(&csr, leaf_serial()?, validity).ok_or(SignError::NoLeafIdentity)?;
         let active = self.signing_provider(&signing).await?;
         active
             .guard
@@ -96,7 +98,7 @@ impl AuthorityHost {
 }
 
 /// 127 random bits, so that the number is positive and nobody can guess the next one.
-fn leaf_serial() -> Result<SerialNumber, NoRandomness> {
+fn leaf_serial() -> Result<Serial, NoRandomness> {
     let number = u128::from_be_bytes(random::bytes()?) >> 1;
-    SerialNumber::from_be_bytes(&number.max(1).to_be_bytes()).ok_or(NoRandomness)
+    Serial::from_be_bytes(&number.max(1).to_be_bytes()).ok_or(NoRandomness)
 }

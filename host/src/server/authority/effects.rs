@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use chancery_core::{
-    AuthorityCommand, CheckedRoot, Der, Effect, NewRoot, OperationId, Sealed, Timestamp,
+    AuthorityCommand, CheckedRoot, Der, Effect, NewRoot, OperationId, Sealed, Serial, Timestamp,
 };
-use chancery_providers::{
-    CaProvider as _, OperationId as ProviderOperation, ProviderError, RootRequest, RootTemplate,
-    SerialNumber,
-};
+use chancery_providers::{CaProvider as _, ProviderError, RootRequest, RootTemplate};
 
 use super::{Active, AuthorityFailure, AuthorityHost};
 use crate::random::{self, NoRandomness};
@@ -127,7 +124,7 @@ impl AuthorityHost {
             .trust_domain()
             .ok_or(AuthorityFailure::NotFounded)?;
         let request = RootRequest {
-            operation: ProviderOperation::from_bytes(*operation.as_bytes()),
+            operation,
             template: RootTemplate::new(
                 &provider,
                 trust_domain,
@@ -147,10 +144,10 @@ impl AuthorityHost {
 }
 
 /// A random serial of 63 bits: clients read a root's serial as a JSON number.
-fn root_serial() -> Result<SerialNumber, NoRandomness> {
+fn root_serial() -> Result<Serial, NoRandomness> {
     let number = u64::from_be_bytes(random::bytes()?) >> 1;
     // Zero, once in 2^63, is replaced by one.
-    SerialNumber::from_be_bytes(&number.max(1).to_be_bytes()).ok_or(NoRandomness)
+    Serial::from_be_bytes(&number.max(1).to_be_bytes()).ok_or(NoRandomness)
 }
 
 fn new_root(root: &CheckedRoot, provider: &str) -> NewRoot {

@@ -123,7 +123,7 @@ impl AuthorityHost {
         let command = AuthorityCommand::Bootstrap {
             cluster_id: random::uuid()?,
             configuration,
-            operation: OperationId::from_random(random::bytes()?),
+            operation: OperationId::from_bytes(random::bytes()?),
         };
         self.submit(command).await
     }

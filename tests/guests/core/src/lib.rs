@@ -32,7 +32,7 @@ pub extern "C" fn run() -> u32 {
         Command::Authority(AuthorityCommand::Bootstrap {
             cluster_id: [9; 16],
             configuration: CaConfiguration::new("consul", Map::new(), Lifetimes::default()),
-            operation: OperationId::from_random([8; 16]),
+            operation: OperationId::from_bytes([8; 16]),
         }),
     ];
     for command in commands {
