@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chancery_core::{
     DefaultPolicy, HashSeed, LocalSettings, LocalState, Node, NodeId, RegistrationError,
@@ -20,6 +21,9 @@ use crate::server::{AuthorityFailure, AuthorityHost, Server, StartError, TABLES}
 use crate::store::{
     DataDir, DataDirError, FileStore, Folder, MemoryStore, SealError, Sealer, Store, StoreError,
 };
+
+/// How long a start may wait for the provider to make the first root.
+const FIRST_ROOT: Duration = Duration::from_secs(2);
 
 /// Why an agent did not start.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +106,8 @@ impl Running {
             authority
                 .found(&ca.provider, ca.config.settings.clone(), &secrets)
                 .await?;
+            // A provider that takes longer is waited for in the background.
+            drop(tokio::time::timeout(FIRST_ROOT, authority.settle()).await);
         }
         let settings = agent_settings(config, &server)?;
         let local = local_state(config, &settings)?;

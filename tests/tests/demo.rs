@@ -28,7 +28,7 @@ const STORY: [&str; 14] = [
     "3. By default, traffic flows",
     "web → db         db heard \"hello\"",
     "4. An intention denies it",
-    "open connection  cut after",
+    "open connection  cut,",
     "new connection   refused",
     "Matched intention: DENY default/* => default/db",
     "Matched intention: ALLOW default/web => default/db",
