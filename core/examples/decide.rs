@@ -23,12 +23,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         state.apply(&changes)?;
     }
 
-    let services = state.catalog().services();
-    println!(
-        "{} services at revision {}",
-        services.len(),
-        state.revision()
-    );
+    let services = state.catalog().services().len();
+    println!("{services} services at revision {}", state.revision());
     for (source, destination) in [("api", "db"), ("web", "db"), ("web", "api")] {
         let intentions = state.intentions();
         let decision = intentions.decide(source, destination, DefaultPolicy::Allow);

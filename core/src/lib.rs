@@ -98,6 +98,7 @@
 #![forbid(unsafe_code)]
 
 mod authority;
+mod base64_text;
 mod catalog;
 mod certificate;
 mod duration;
@@ -105,12 +106,14 @@ mod identity;
 mod intention;
 mod local;
 mod secret;
+mod serde_as_text;
 mod state;
 mod time;
+mod uuid;
 
 pub use authority::{
     Authority, AuthorityChange, AuthorityCommand, AuthorityError, AuthorityRecord, CaConfiguration,
-    CaRoot, Der, Effect, Epoch, Lease, Lifetimes, NewRoot, OperationId, ProviderState, SigningView,
+    CaRoot, Effect, Epoch, Lease, Lifetimes, NewRoot, OperationId, ProviderState, SigningView,
     Stage,
 };
 pub use catalog::{
@@ -121,8 +124,8 @@ pub use catalog::{
 };
 pub use certificate::{
     Algorithms, CaPolicy, CertificateSummary, CheckedCsr, CheckedIntermediate, CheckedLeaf,
-    CheckedRoot, CsrPolicy, IntermediateExpectation, Issuer, KeyId, KeyKind, KeyPolicy, KeyUsages,
-    LeafExpectation, LeafPolicy, OtherNames, PeerRole, Purposes, Serial, SignatureCheck,
+    CheckedRoot, CsrPolicy, Der, IntermediateExpectation, Issuer, KeyId, KeyKind, KeyPolicy,
+    KeyUsages, LeafExpectation, LeafPolicy, OtherNames, PeerRole, Purposes, Serial, SignatureCheck,
     TrustBundle, VerifiedPeer, Violation, certificates_from_pem, certificates_to_pem,
 };
 pub use duration::{GoDuration, GoDurationError};

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
+
+use crate::base64_text;
 
 /// A private key, a token or another value that must not leave the process in clear.
 ///
@@ -38,8 +38,8 @@ impl fmt::Debug for Secret {
 ///
 /// The core carries it inside changes so that what a provider must remember is committed
 /// together with the decision it belongs to. Serialised as base64 text.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Sealed(Vec<u8>);
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed(#[serde(with = "base64_text")] Vec<u8>);
 
 impl Sealed {
     /// Wraps bytes that a sealer produced.
@@ -58,22 +58,6 @@ impl Sealed {
 impl fmt::Debug for Sealed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sealed({} bytes)", self.0.len())
-    }
-}
-
-impl Serialize for Sealed {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(&self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Sealed {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        STANDARD
-            .decode(text.as_bytes())
-            .map(Self)
-            .map_err(|error| serde::de::Error::custom(format_args!("a sealed value: {error}")))
     }
 }
 

@@ -43,6 +43,7 @@ mod builtin;
 pub mod conformance;
 mod error;
 mod guard;
+mod key_spec;
 mod options;
 mod provider;
 mod registry;
@@ -53,12 +54,13 @@ mod template;
 pub use builtin::BuiltIn;
 pub use error::{ErrorKind, FailedCall, ProviderError};
 pub use guard::{Deadlines, Guard, GuardSettings, Limits};
+pub use key_spec::KeySpec;
 pub use options::{CaOptions, DecodedOptions, OptionMap, SecretOptions, split_secrets};
 pub use provider::CaProvider;
 pub use registry::{create, names, signature_check};
 pub use request::{
     AcceptIntermediateRequest, Capabilities, ConfigureRequest, CrossSignRequest, Description,
-    ExtendedKeyUsage, IntermediateAnswer, IntermediateRequest, IntermediateTemplate, KeySpec,
-    LeafRequest, LeafTemplate, Operation, RootAnswer, RootRequest, RootTemplate,
-    SignIntermediateRequest, Validity,
+    ExtendedKeyUsage, IntermediateAnswer, IntermediateRequest, IntermediateTemplate, LeafRequest,
+    LeafTemplate, Operation, RootAnswer, RootRequest, RootTemplate, SignIntermediateRequest,
+    Validity,
 };

@@ -8,14 +8,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use chancery_tests::{Agent, AgentKind};
+use chancery_tests::{Process, chancery_binary, eventually, free_port};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// One request and what Consul answered, or a request that only brings about a state.
+///
+/// `index=CURRENT` in a path is the index of the intentions at that time.
 #[derive(Debug, Deserialize)]
 struct Exchange {
     #[serde(default)]
@@ -34,9 +37,11 @@ struct Exchange {
     answer_headers: BTreeMap<String, String>,
     #[serde(default)]
     answer: String,
-    /// Whether Consul waited about a second.
+    /// Whether Consul waited to the end, which is a second or two.
     #[serde(default)]
     waits: bool,
+    /// What somebody else does while this request waits.
+    meanwhile: Option<Box<Self>>,
     /// The identifier that Consul gave to what this request makes.
     id: Option<String>,
 }
@@ -75,6 +80,7 @@ const VOLATILE: &[&str] = &[
     "ModifyIndex",
     "NotAfter",
     "NotBefore",
+    "Output",
     "PrivateKeyPEM",
     "RootCert",
     "SerialNumber",
@@ -106,57 +112,89 @@ transcripts! {
 }
 
 async fn play(file: &str, text: &str) {
-    let agent = Agent::start(AgentKind::Chancery).await.unwrap();
+    let (_agent, address) = start().await;
     let ledger = ledger(file);
     let mut bound = Bound::default();
     let mut report = String::new();
     let mut seen = BTreeSet::new();
     for line in text.lines() {
         let exchange: Exchange = serde_json::from_str(line).unwrap();
-        let reply = ask(agent.http(), &exchange, &bound).await;
+        let reply = ask(address, &exchange, &bound).await;
         if exchange.setup {
             assert_eq!(reply.status, 200, "{exchange:?}: {reply:?}");
         } else {
-            let differences = differences(&exchange, &reply);
-            let reason = ledger.get(exchange.name.as_str());
-            if reason.is_some() {
-                seen.insert(exchange.name.clone());
+            let found = differences(&exchange, &reply);
+            let entry = ledger.iter().find(|entry| entry.name == exchange.name);
+            if let Some(entry) = entry {
+                seen.insert(entry.name);
             }
-            match (differences.is_empty(), reason) {
-                (true, None) | (false, Some(_)) => {}
-                (false, None) => {
-                    write!(report, "\n== {}\n{differences}", exchange.name).unwrap();
-                }
-                (true, Some(reason)) => {
-                    write!(
-                        report,
-                        "\n== {} agrees, but the ledger says: {reason}",
-                        exchange.name
-                    )
-                    .unwrap();
+            let meant = entry.map_or_else(BTreeSet::new, |entry| entry.aspects.clone());
+            let aspects = found.keys().copied().collect::<BTreeSet<_>>();
+            if aspects != meant {
+                write!(report, "\n== {}: meant {meant:?}", exchange.name).unwrap();
+                for (aspect, difference) in found {
+                    write!(report, "\n{aspect}{difference}").unwrap();
                 }
             }
         }
         bound.learn(&exchange, &reply);
     }
-    for name in ledger.keys().filter(|name| !seen.contains(**name)) {
-        write!(report, "\n== {name} is in the ledger and in no transcript").unwrap();
+    for entry in ledger.iter().filter(|entry| !seen.contains(entry.name)) {
+        write!(
+            report,
+            "\n== {} is in the ledger and in no transcript",
+            entry.name
+        )
+        .unwrap();
     }
     assert!(report.is_empty(), "{file}:{report}");
 }
 
-/// The differences we mean to have: name and reason.
-fn ledger(file: &str) -> BTreeMap<&'static str, &'static str> {
+/// A fresh agent, once it has certificates to give.
+async fn start() -> (Process, SocketAddr) {
+    let port = free_port().unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let mut command = Command::new(chancery_binary().unwrap());
+    command.args(["agent", "-dev", "-node", "n1", "-http-port"]);
+    command.arg(port.to_string());
+    let agent = Process::spawn("agent", command).unwrap();
+    let ready = async || {
+        let url = format!("http://{address}/v1/connect/ca/roots");
+        let roots = reqwest::get(url).await?.text().await?;
+        if roots.contains("BEGIN CERTIFICATE") {
+            return Ok(());
+        }
+        Err(Box::<dyn std::error::Error>::from(roots))
+    };
+    eventually(Duration::from_secs(20), ready).await.unwrap();
+    (agent, address)
+}
+
+/// Something that we mean to answer otherwise than Consul.
+struct Entry {
+    name: &'static str,
+    /// What differs: the status, the body, whether it waits, or a header.
+    aspects: BTreeSet<&'static str>,
+}
+
+/// The ledger of one file. A section `[file]` has lines `name, name | aspect, aspect: reason`.
+fn ledger(file: &str) -> Vec<Entry> {
     let mut own = false;
-    let mut entries = BTreeMap::new();
+    let mut entries = Vec::new();
     for line in include_str!("data/consul/ledger.txt").lines() {
         if let Some(section) = line
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'))
         {
             own = section == file;
-        } else if let Some((names, reason)) = line.split_once(": ").filter(|_| own) {
-            entries.extend(names.split(", ").map(|name| (name, reason)));
+        } else if own && !line.is_empty() {
+            let (what, reason) = line.split_once(": ").expect(line);
+            let (names, aspects) = what.split_once(" | ").expect(line);
+            assert!(!reason.is_empty(), "{line}");
+            entries.extend(names.split(", ").map(|name| Entry {
+                name,
+                aspects: aspects.split(", ").collect(),
+            }));
         }
     }
     entries
@@ -208,26 +246,64 @@ fn id_of(body: &str) -> Option<String> {
     (id.len() == 36).then(|| id.to_owned())
 }
 
+/// Sends a request, and what somebody else does meanwhile.
 async fn ask(address: SocketAddr, exchange: &Exchange, bound: &Bound) -> Reply {
-    let mut request = format!(
-        "{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n",
-        exchange.method,
-        bound.path(&exchange.path)
+    let mut path = bound.path(&exchange.path);
+    if path.contains("CURRENT") {
+        let list = send(
+            address,
+            "GET",
+            "/v1/connect/intentions",
+            &BTreeMap::new(),
+            "",
+        )
+        .await;
+        path = path.replace("CURRENT", &list.headers["X-Consul-Index"]);
+    }
+    let send_it = send(
+        address,
+        &exchange.method,
+        &path,
+        &exchange.headers,
+        &exchange.body,
     );
-    for (name, value) in &exchange.headers {
+    let Some(other) = &exchange.meanwhile else {
+        return send_it.await;
+    };
+    let meanwhile = async {
+        tokio::time::sleep(MEANWHILE).await;
+        let path = bound.path(&other.path);
+        send(address, &other.method, &path, &other.headers, &other.body).await
+    };
+    let (reply, other) = tokio::join!(send_it, meanwhile);
+    assert_eq!(other.status, 200, "{}: {other:?}", exchange.name);
+    assert!(reply.elapsed >= MEANWHILE, "{} did not wait", exchange.name);
+    reply
+}
+
+async fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &BTreeMap<String, String>,
+    body: &str,
+) -> Reply {
+    let mut request =
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    for (name, value) in headers {
         write!(request, "{name}: {value}\r\n").unwrap();
     }
-    if !exchange.body.is_empty() || exchange.method == "PUT" || exchange.method == "POST" {
-        write!(request, "Content-Length: {}\r\n", exchange.body.len()).unwrap();
+    if !body.is_empty() || method == "PUT" || method == "POST" {
+        write!(request, "Content-Length: {}\r\n", body.len()).unwrap();
     }
-    write!(request, "\r\n{}", exchange.body).unwrap();
+    write!(request, "\r\n{body}").unwrap();
     let begin = Instant::now();
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer))
         .await
-        .unwrap_or_else(|_| panic!("{}: no answer within 10 s", exchange.name))
+        .unwrap_or_else(|_| panic!("{method} {path}: no answer within 10 s"))
         .unwrap();
     let elapsed = begin.elapsed();
     let split = answer
@@ -256,43 +332,53 @@ async fn ask(address: SocketAddr, exchange: &Exchange, bound: &Bound) -> Reply {
     }
 }
 
-/// What differs, in words; empty if nothing does.
-fn differences(exchange: &Exchange, reply: &Reply) -> String {
-    let mut report = String::new();
-    let mut differ = |what: &str, theirs: &str, ours: &str| {
+/// What differs, by aspect.
+fn differences(exchange: &Exchange, reply: &Reply) -> BTreeMap<&'static str, String> {
+    let mut found = BTreeMap::new();
+    let mut compare = |aspect: &'static str, theirs: &str, ours: &str| {
         if theirs != ours {
-            writeln!(report, "{what}\n  consul:   {theirs}\n  chancery: {ours}").unwrap();
+            found.insert(
+                aspect,
+                format!("\n  consul:   {theirs}\n  chancery: {ours}"),
+            );
         }
     };
-    differ(
+    compare(
         "status",
         &exchange.status.to_string(),
         &reply.status.to_string(),
     );
     for name in COMPARED {
-        let value = |headers: &BTreeMap<String, String>| {
-            headers
-                .get(*name)
-                .map_or("none", |value| match *name {
-                    "X-Consul-Contenthash" => "some",
-                    "X-Consul-Index" if value != "1" => "some",
-                    _ => value.as_str(),
-                })
-                .to_owned()
-        };
-        differ(
+        compare(
             name,
-            &value(&exchange.answer_headers),
-            &value(&reply.headers),
+            &shown_header(name, exchange, &exchange.answer_headers),
+            &shown_header(name, exchange, &reply.headers),
         );
     }
     if !exchange.answer_headers.contains_key("Content-Encoding") {
-        differ("body", &masked(&exchange.answer), &masked(&reply.body));
+        compare("body", &masked(&exchange.answer), &masked(&reply.body));
     }
     let waited = reply.elapsed >= Duration::from_millis(900);
-    differ("waited", &exchange.waits.to_string(), &waited.to_string());
-    report
+    compare("waits", &exchange.waits.to_string(), &waited.to_string());
+    found
 }
+
+/// A header's value, or that there is some where it differs from run to run.
+fn shown_header(name: &str, exchange: &Exchange, headers: &BTreeMap<String, String>) -> String {
+    let Some(value) = headers.get(name) else {
+        return "none".to_owned();
+    };
+    let is_volatile = match name {
+        "X-Consul-Contenthash" => true,
+        "X-Consul-Index" => exchange.status == 200,
+        "Age" => exchange.name.starts_with("leaf."),
+        _ => false,
+    };
+    if is_volatile { "some" } else { value }.to_owned()
+}
+
+/// How long after a request somebody else does something.
+const MEANWHILE: Duration = Duration::from_millis(200);
 
 /// The text without what differs from run to run. Bodies are indented, one field a line.
 fn masked(text: &str) -> String {

@@ -1,16 +1,22 @@
-//! Two services talk through a pair of sidecars at a real Consul 1.8.7, and each sidecar may be
-//! ours or Consul's own: whoever replaces one proxy at a time notices nothing.
+//! Two services talk through a pair of sidecars at a real Consul 1.8.7 or at our agent, and each
+//! sidecar may be ours or Consul's own: whoever replaces one proxy at a time notices nothing.
 #![expect(
     clippy::unwrap_used,
     reason = "a helper of a scenario fails as its tests do"
 )]
 
-use chancery_tests::{Agent, AgentKind, App, ProxyKind, Service};
+use chancery_tests::{Agent, AgentKind, App, ProxyKind, Service, against_each_agent};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-async fn assert_pair_carries(caller: ProxyKind, called: ProxyKind) {
-    let agent = Agent::start(AgentKind::Consul).await.unwrap();
+against_each_agent! {
+    ours_calls_ours
+    ours_calls_consuls
+    consuls_calls_ours
+}
+
+async fn assert_pair_carries(kind: AgentKind, caller: ProxyKind, called: ProxyKind) {
+    let agent = Agent::start(kind).await.unwrap();
     let app = App::echo().await.unwrap();
     let db = Service::new("db", app.address()).unwrap();
     let web = Service::new("web", app.address())
@@ -31,17 +37,14 @@ async fn assert_pair_carries(caller: ProxyKind, called: ProxyKind) {
     }
 }
 
-#[tokio::test]
-async fn ours_calls_ours() {
-    assert_pair_carries(ProxyKind::Chancery, ProxyKind::Chancery).await;
+async fn ours_calls_ours(kind: AgentKind) {
+    assert_pair_carries(kind, ProxyKind::Chancery, ProxyKind::Chancery).await;
 }
 
-#[tokio::test]
-async fn ours_calls_consuls() {
-    assert_pair_carries(ProxyKind::Chancery, ProxyKind::Consul).await;
+async fn ours_calls_consuls(kind: AgentKind) {
+    assert_pair_carries(kind, ProxyKind::Chancery, ProxyKind::Consul).await;
 }
 
-#[tokio::test]
-async fn consuls_calls_ours() {
-    assert_pair_carries(ProxyKind::Consul, ProxyKind::Chancery).await;
+async fn consuls_calls_ours(kind: AgentKind) {
+    assert_pair_carries(kind, ProxyKind::Consul, ProxyKind::Chancery).await;
 }

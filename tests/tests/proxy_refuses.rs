@@ -12,14 +12,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chancery_tests::{
-    Agent, AgentKind, App, Credentials, ProxyKind, Service, Sidecar, anonymous_connector,
-    connect_tls, eventually,
+    Agent, AgentKind, App, Credentials, ProxyKind, Service, Sidecar, against_each_agent,
+    anonymous_connector, connect_tls, eventually,
 };
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+
+against_each_agent! {
+    a_strangers_connection_never_reaches_the_application
+    a_peer_without_a_certificate_is_refused
+    the_right_name_from_a_foreign_authority_is_refused
+    an_intention_decides_who_gets_in
+    a_deny_cuts_what_is_open_and_nothing_else
+    a_wildcard_rule_cuts_too_unless_a_more_exact_one_allows
+    an_impostor_gets_no_byte
+    a_dead_application_is_an_end_with_a_reason
+    strangers_who_wait_do_not_keep_a_peer_out
+    a_signal_ends_the_proxy_within_two_seconds
+}
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -32,8 +45,8 @@ struct Stage {
 }
 
 impl Stage {
-    async fn set() -> Self {
-        let agent = Agent::start(AgentKind::Consul).await.unwrap();
+    async fn set(kind: AgentKind) -> Self {
+        let agent = Agent::start(kind).await.unwrap();
         let app = App::echo().await.unwrap();
         let config = json!({"handshake_timeout_ms": 1000, "max_handshakes_per_source": 20});
         let db = Service::new("db", app.address())
@@ -83,9 +96,8 @@ async fn assert_ends(stream: &mut (impl AsyncRead + Unpin)) {
     drop(timeout(SOON, stream.read_to_end(&mut scrap)).await.unwrap());
 }
 
-#[tokio::test]
-async fn a_strangers_connection_never_reaches_the_application() {
-    let stage = Stage::set().await;
+async fn a_strangers_connection_never_reaches_the_application(kind: AgentKind) {
+    let stage = Stage::set(kind).await;
     let mut silent = TcpStream::connect(stage.db.public()).await.unwrap();
     let mut garbage = TcpStream::connect(stage.db.public()).await.unwrap();
     garbage.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
@@ -107,16 +119,14 @@ async fn a_strangers_connection_never_reaches_the_application() {
     assert_eq!(stage.app.accepted(), 1);
 }
 
-#[tokio::test]
-async fn a_peer_without_a_certificate_is_refused() {
-    let stage = Stage::set().await;
+async fn a_peer_without_a_certificate_is_refused(kind: AgentKind) {
+    let stage = Stage::set(kind).await;
     let refused = stage.assert_refused(&anonymous_connector().unwrap()).await;
     assert!(refused.contains("CertificateRequired"), "{refused}");
 }
 
-#[tokio::test]
-async fn the_right_name_from_a_foreign_authority_is_refused() {
-    let stage = Stage::set().await;
+async fn the_right_name_from_a_foreign_authority_is_refused(kind: AgentKind) {
+    let stage = Stage::set(kind).await;
     let roots = stage.agent.get("/v1/connect/ca/roots").await.unwrap();
     let domain = roots["TrustDomain"].as_str().unwrap();
     let uri = format!("spiffe://{domain}/ns/default/dc/dc1/svc/web");
@@ -130,9 +140,8 @@ async fn the_right_name_from_a_foreign_authority_is_refused() {
         .unwrap();
 }
 
-#[tokio::test]
-async fn an_intention_decides_who_gets_in() {
-    let stage = Stage::set().await;
+async fn an_intention_decides_who_gets_in(kind: AgentKind) {
+    let stage = Stage::set(kind).await;
     let web = stage.connector("web").await;
     let api = stage.connector("api").await;
     stage.assert_gets_in(&web).await;
@@ -151,9 +160,8 @@ async fn an_intention_decides_who_gets_in() {
     assert_eq!(back.unwrap(), b"ping");
 }
 
-#[tokio::test]
-async fn a_deny_cuts_what_is_open_and_nothing_else() {
-    let stage = Stage::set().await;
+async fn a_deny_cuts_what_is_open_and_nothing_else(kind: AgentKind) {
+    let stage = Stage::set(kind).await;
     let (web, api) = (stage.connector("web").await, stage.connector("api").await);
     let mut cut = Vec::new();
     for _ in 0..50 {
@@ -174,9 +182,8 @@ async fn a_deny_cuts_what_is_open_and_nothing_else() {
     assert_eq!(kept.read_u8().await.unwrap(), b'y');
 }
 
-#[tokio::test]
-async fn a_wildcard_rule_cuts_too_unless_a_more_exact_one_allows() {
-    let stage = Stage::set().await;
+async fn a_wildcard_rule_cuts_too_unless_a_more_exact_one_allows(kind: AgentKind) {
+    let stage = Stage::set(kind).await;
     stage.agent.intend("api", "db", "allow").await.unwrap();
     let (web, api) = (stage.connector("web").await, stage.connector("api").await);
     let mut denied = connect_tls(&web, stage.db.public()).await.unwrap();
@@ -191,9 +198,8 @@ async fn a_wildcard_rule_cuts_too_unless_a_more_exact_one_allows() {
     assert_eq!(allowed.read_u8().await.unwrap(), b'y');
 }
 
-#[tokio::test]
-async fn an_impostor_gets_no_byte() {
-    let agent = Agent::start(AgentKind::Consul).await.unwrap();
+async fn an_impostor_gets_no_byte(kind: AgentKind) {
+    let agent = Agent::start(kind).await.unwrap();
     // It has a good certificate, but another service's.
     let acceptor = Credentials::issued(&agent, "evil")
         .await
@@ -243,9 +249,8 @@ async fn an_impostor_gets_no_byte() {
     assert_eq!(stolen.load(Ordering::SeqCst), 0);
 }
 
-#[tokio::test]
-async fn a_dead_application_is_an_end_with_a_reason() {
-    let mut stage = Stage::set().await;
+async fn a_dead_application_is_an_end_with_a_reason(kind: AgentKind) {
+    let mut stage = Stage::set(kind).await;
     let web = stage.connector("web").await;
     stage.assert_gets_in(&web).await;
     let address = stage.app.address();
@@ -266,9 +271,8 @@ async fn a_dead_application_is_an_end_with_a_reason() {
         .unwrap();
 }
 
-#[tokio::test]
-async fn strangers_who_wait_do_not_keep_a_peer_out() {
-    let stage = Stage::set().await;
+async fn strangers_who_wait_do_not_keep_a_peer_out(kind: AgentKind) {
+    let stage = Stage::set(kind).await;
     let web = stage.connector("web").await;
     let mut strangers = Vec::new();
     for _ in 0..100 {
@@ -283,9 +287,8 @@ async fn strangers_who_wait_do_not_keep_a_peer_out() {
     );
 }
 
-#[tokio::test]
-async fn a_signal_ends_the_proxy_within_two_seconds() {
-    let mut stage = Stage::set().await;
+async fn a_signal_ends_the_proxy_within_two_seconds(kind: AgentKind) {
+    let mut stage = Stage::set(kind).await;
     let web = stage.connector("web").await;
     let mut open = connect_tls(&web, stage.db.public()).await.unwrap();
     open.write_all(b"x").await.unwrap();

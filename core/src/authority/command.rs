@@ -1,8 +1,8 @@
 //! What can be asked of the authority.
 
-use crate::{Sealed, Timestamp};
+use crate::{Der, Sealed, Timestamp};
 
-use super::{CaConfiguration, Der, Epoch, OperationId};
+use super::{CaConfiguration, Epoch, OperationId};
 
 /// A wish, or the result of an effect, which comes back as a command like any other.
 #[derive(Clone, Debug)]

@@ -30,7 +30,7 @@ pub enum Effect {
         operation: OperationId,
         /// The provider and its options.
         configuration: CaConfiguration,
-        /// What the provider remembers of this operation, if anything was committed.
+        /// What the provider of this epoch must remember, if anything was committed.
         state: Option<Sealed>,
     },
     /// Nothing to do before this moment; ask again then, or after the next commit.

@@ -1,10 +1,7 @@
 //! Numbers and names the authority gives to what it does.
 
 use std::fmt;
-use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Which incarnation of a CA backend something belongs to.
@@ -89,45 +86,5 @@ impl<'de> Deserialize<'de> for OperationId {
         u128::from_str_radix(&text, 16)
             .map(|number| Self(number.to_be_bytes()))
             .map_err(serde::de::Error::custom)
-    }
-}
-
-/// A certificate as stored: DER bytes, shared, base64 in a row.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Der(Arc<[u8]>);
-
-impl Der {
-    /// Takes a copy of `bytes`, which somebody has checked to be a certificate.
-    #[must_use]
-    pub fn new(bytes: &[u8]) -> Self {
-        Self(bytes.into())
-    }
-
-    /// The bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Der {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Der({} bytes)", self.0.len())
-    }
-}
-
-impl Serialize for Der {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(&self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Der {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let bytes = STANDARD
-            .decode(text.as_bytes())
-            .map_err(serde::de::Error::custom)?;
-        Ok(Self(bytes.into()))
     }
 }

@@ -34,5 +34,5 @@ pub(super) fn reach_from(wall: Timestamp, leaf_life: Duration) -> Timestamp {
 /// When a lease is due for extension: when it covers less than a life and a quarter, so that a
 /// leaf signed while the extension is under way still gets its full life.
 pub(super) fn due_at(until: Timestamp, leaf_life: Duration) -> Timestamp {
-    until.saturating_sub(leaf_life + leaf_life / 4)
+    until.saturating_sub(leaf_life.saturating_add(leaf_life / 4))
 }

@@ -29,7 +29,7 @@ pub use change::AuthorityChange;
 pub use command::{AuthorityCommand, NewRoot};
 pub use configuration::{CaConfiguration, Lifetimes};
 pub use effect::Effect;
-pub use ids::{Der, Epoch, OperationId};
+pub use ids::{Epoch, OperationId};
 pub use lease::Lease;
 pub use roots::CaRoot;
 pub use signing::SigningView;
@@ -191,7 +191,9 @@ impl Authority {
                 epoch: *epoch,
                 operation: *operation,
                 configuration: configuration.clone(),
-                state: self.state_of(*epoch, *operation),
+                state: self
+                    .provider_state(*epoch)
+                    .map(|state| state.sealed.clone()),
             }),
             Stage::Serving { epoch } => self.lease_effect(*epoch, configuration, now.wall),
         }
@@ -214,13 +216,6 @@ impl Authority {
                 self.roots.insert(root.id.clone(), root);
             }
         }
-    }
-
-    fn state_of(&self, epoch: Epoch, operation: OperationId) -> Option<Sealed> {
-        self.provider_states
-            .get(&epoch)
-            .filter(|state| state.operation == operation)
-            .map(|state| state.sealed.clone())
     }
 
     fn lease_effect(

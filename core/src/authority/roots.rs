@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Der, Epoch};
-use crate::Timestamp;
+use super::Epoch;
+use crate::{Der, Timestamp};
 
 /// One trusted root, active or rotated out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,8 @@ pub struct CaRoot {
     pub intermediates: Vec<Der>,
     /// Whether new leafs are issued under it. Exactly one root is active once there is any.
     pub active: bool,
+    /// When it was added to the bundle: a bundle that a peer took earlier lacks it.
+    pub added_at: Timestamp,
     /// When it stopped being active.
     #[serde(default)]
     pub rotated_out_at: Option<Timestamp>,

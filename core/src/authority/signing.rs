@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{Timestamp, TrustDomain};
+use crate::{Der, Timestamp, TrustDomain};
 
-use super::{AuthorityRecord, CaConfiguration, CaRoot, Der, Epoch, Lease, Stage};
+use super::{AuthorityRecord, CaConfiguration, CaRoot, Epoch, Lease, Stage};
 
 /// How far before "now" a leaf's validity starts, so that a peer whose clock is a little late
 /// does not refuse a leaf that was made for it a moment ago. Consul uses the same minute.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::TrustDomain;
+use crate::{Timestamp, TrustDomain};
 
 use super::{Epoch, OperationId};
 
@@ -17,6 +17,11 @@ pub struct AuthorityRecord {
     pub trust_domain: TrustDomain,
     /// What is being done.
     pub stage: Stage,
+    /// When this stage began.
+    pub stage_since: Timestamp,
+    /// The newest epoch that was ever begun. One that came to nothing is not given again, so
+    /// that a late result can never be taken for another's.
+    pub newest_epoch: Epoch,
     /// Revision at which the record was first written.
     pub create_index: u64,
     /// Revision at which it last changed.

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::serde_as_text::serde_as_text;
+use crate::uuid::Uuid;
 
 /// The identifier of a node: sixteen bytes, shown as a lower-case UUID.
 ///
@@ -69,28 +72,11 @@ impl fmt::Display for NodeId {
         if self.is_nil() {
             return Ok(());
         }
-        for (place, byte) in self.0.iter().enumerate() {
-            if matches!(place, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
-            }
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
+        Uuid(self.0).fmt(f)
     }
 }
 
-impl Serialize for NodeId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for NodeId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(NodeId);
 
 /// A text that is no node identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

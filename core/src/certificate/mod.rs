@@ -18,6 +18,7 @@
 mod ca;
 mod chain;
 mod csr;
+mod der;
 mod facts;
 mod identifier;
 mod key_kind;
@@ -33,6 +34,7 @@ mod violation;
 pub use ca::{CheckedIntermediate, CheckedRoot, IntermediateExpectation, Issuer};
 pub use chain::{PeerRole, TrustBundle, VerifiedPeer};
 pub use csr::CheckedCsr;
+pub use der::Der;
 pub use identifier::{KeyId, Serial};
 pub use key_kind::KeyKind;
 pub use key_usage::KeyUsages;

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Printable, serde_as_text};
+use super::Printable;
+use crate::serde_as_text::serde_as_text;
 
 /// A datacenter's name: 1 to 64 bytes of `a-z`, `0-9`, `_` and `-`.
 ///

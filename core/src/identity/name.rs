@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Printable;
 use super::printable::hides;
-use super::{Printable, serde_as_text};
+use crate::serde_as_text::serde_as_text;
 
 /// A service's name as people write it (decoded).
 ///

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Printable, serde_as_text};
+use super::Printable;
+use crate::serde_as_text::serde_as_text;
+use crate::uuid::Uuid;
 
 /// A SPIFFE trust domain, such as `11111111-2222-3333-4444-555555555555.consul`.
 ///
@@ -74,17 +76,7 @@ impl TrustDomain {
     /// an operator configures has no influence, as in Consul.
     #[must_use]
     pub fn for_cluster(id: [u8; 16]) -> Self {
-        let mut text = String::with_capacity(43);
-        for (position, byte) in id.iter().enumerate() {
-            if matches!(position, 4 | 6 | 8 | 10) {
-                text.push('-');
-            }
-            for digit in [byte >> 4, byte & 15] {
-                text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
-            }
-        }
-        text.push_str(".consul");
-        Self(text.into())
+        Self(format!("{}.consul", Uuid(id)).into())
     }
 
     /// The text.

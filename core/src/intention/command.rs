@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::draft::{CheckedDraft, IntentionDraft, IntentionErrors};
 use super::id::{IntentionId, IntentionIdError};
 use super::index::IntentionSet;
-use super::model::{Intention, IntentionStamps, PairKey};
+use super::model::{Intention, IntentionStamps};
 use super::names::{QualifiedName, QualifiedNameError};
+use super::pair::PairKey;
 use crate::time::Now;
 
 /// What a caller wants done with the intentions.

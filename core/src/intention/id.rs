@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::serde_as_text::serde_as_text;
+use crate::uuid::Uuid;
 
 const TEXT_LENGTH: usize = 36;
 
@@ -59,28 +60,11 @@ impl IntentionId {
 /// Lower case, dashes after 8, 12, 16 and 20 digits.
 impl fmt::Display for IntentionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, byte) in self.0.iter().enumerate() {
-            if matches!(at, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
-            }
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
+        Uuid(self.0).fmt(f)
     }
 }
 
-impl Serialize for IntentionId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for IntentionId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(IntentionId);
 
 /// Why a text is no identifier of an intention; the texts are Consul's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

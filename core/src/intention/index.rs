@@ -6,11 +6,12 @@ use imbl::OrdSet;
 
 use super::command::IntentionChange;
 use super::id::IntentionId;
-use super::model::{Action, Intention, IntentionNamespace, PairKey};
+use super::model::{Action, Intention, IntentionNamespace};
 use super::names::{
     ALL, HashSeed, Hashing, NameRef, Names, QualifiedName, Ruling, STAR, UNKNOWN, fold,
 };
 use super::paged::Paged;
+use super::pair::PairKey;
 use super::precedence::list_order;
 use super::sharded::Sharded;
 

@@ -46,8 +46,10 @@ mod index;
 mod model;
 mod names;
 mod paged;
+mod pair;
 mod precedence;
 mod sharded;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -57,5 +59,6 @@ pub use draft::{IntentionDraft, IntentionErrors};
 pub use explanation::{Explanation, Flip};
 pub use id::{IntentionId, IntentionIdError};
 pub use index::{By, IntentionSet};
-pub use model::{Action, Intention, IntentionNamespace, IntentionStamps, PairKey};
+pub use model::{Action, Intention, IntentionNamespace, IntentionStamps};
 pub use names::{HashSeed, NameRef, QualifiedName, QualifiedNameError};
+pub use pair::PairKey;

@@ -1,4 +1,4 @@
-//! The intention itself, as it is stored.
+//! The intention itself.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::draft::{CheckedDraft, IntentionDraft, IntentionErrors};
 use super::id::IntentionId;
-use super::names::fold;
+use super::pair::PairKey;
 use super::precedence::{Reach, precedence};
+use super::stored::Row;
 use crate::time::Timestamp;
 
 /// What a rule says about the connections it decides.
@@ -256,12 +257,7 @@ impl Intention {
     /// What a rule is unique by.
     #[must_use]
     pub fn key(&self) -> PairKey {
-        PairKey {
-            source_ns: self.source_namespace,
-            source_name: fold(&self.source_name).as_ref().into(),
-            destination_ns: self.destination_namespace,
-            destination_name: fold(&self.destination_name).as_ref().into(),
-        }
+        PairKey::of(self)
     }
 
     /// Consul's hash: BLAKE2b-256 over the texts without separators, port and precedence left
@@ -319,112 +315,5 @@ pub(super) fn reach(namespace: IntentionNamespace, name: &str) -> Reach {
         IntentionNamespace::All => Reach::All,
         IntentionNamespace::Default if name == "*" => Reach::Namespace,
         IntentionNamespace::Default => Reach::Name,
-    }
-}
-
-/// What an intention is unique by: both sides, in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct PairKey {
-    source_ns: IntentionNamespace,
-    source_name: Box<str>,
-    destination_ns: IntentionNamespace,
-    destination_name: Box<str>,
-}
-
-impl PairKey {
-    /// The namespace of the source.
-    #[must_use]
-    pub const fn source_namespace(&self) -> IntentionNamespace {
-        self.source_ns
-    }
-
-    /// The source's name in lower case, or `*`.
-    #[must_use]
-    pub fn source_name(&self) -> &str {
-        &self.source_name
-    }
-
-    /// The namespace of the destination.
-    #[must_use]
-    pub const fn destination_namespace(&self) -> IntentionNamespace {
-        self.destination_ns
-    }
-
-    /// The destination's name in lower case, or `*`.
-    #[must_use]
-    pub fn destination_name(&self) -> &str {
-        &self.destination_name
-    }
-}
-
-/// The stored form.
-#[derive(Serialize, Deserialize)]
-struct Row {
-    id: Option<IntentionId>,
-    #[serde(default)]
-    description: String,
-    source_ns: IntentionNamespace,
-    source_name: String,
-    destination_ns: IntentionNamespace,
-    destination_name: String,
-    action: Action,
-    #[serde(default)]
-    default_addr: String,
-    #[serde(default)]
-    default_port: i64,
-    #[serde(default)]
-    meta: BTreeMap<String, String>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    create_index: u64,
-    modify_index: u64,
-}
-
-impl From<Row> for Intention {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.id,
-            source_namespace: row.source_ns,
-            source_name: row.source_name.into(),
-            destination_namespace: row.destination_ns,
-            destination_name: row.destination_name.into(),
-            action: row.action,
-            remarks: Remarks {
-                description: row.description,
-                default_addr: row.default_addr,
-                default_port: row.default_port,
-                meta: row.meta,
-            }
-            .shared(),
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-            create_index: row.create_index,
-            modify_index: row.modify_index,
-        }
-    }
-}
-
-impl From<Intention> for Row {
-    fn from(intention: Intention) -> Self {
-        let remarks = intention
-            .remarks
-            .map(Arc::unwrap_or_clone)
-            .unwrap_or_default();
-        Self {
-            id: intention.id,
-            description: remarks.description,
-            source_ns: intention.source_namespace,
-            source_name: intention.source_name.as_ref().into(),
-            destination_ns: intention.destination_namespace,
-            destination_name: intention.destination_name.as_ref().into(),
-            action: intention.action,
-            default_addr: remarks.default_addr,
-            default_port: remarks.default_port,
-            meta: remarks.meta,
-            created_at: intention.created_at,
-            updated_at: intention.updated_at,
-            create_index: intention.create_index,
-            modify_index: intention.modify_index,
-        }
     }
 }

@@ -1,4 +1,12 @@
 //! Entities as rows of any key-value store.
+//!
+//! A row is JSON, and the digest is over its bytes. So a row that an earlier version wrote must
+//! come out of today's types byte for byte, or a server would not know its own store after an
+//! update: a field that is added later is `#[serde(default, skip_serializing_if = …)]` and
+//! absent until it says something. Names of fields, kinds and variants never change. Fields that
+//! are unknown are skipped here, but the digest misses them: a version that would forget them
+//! does not start. `testdata/rows.txt` holds rows of the first format, and a test that they
+//! survive.
 
 /// Which table a row belongs to. The tag is part of the stored format and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,7 +35,7 @@ pub enum RowKind {
 }
 
 impl RowKind {
-    /// Every kind, in the order in which they are restored.
+    /// Every kind.
     pub const ALL: [Self; 10] = [
         Self::Node,
         Self::Service,

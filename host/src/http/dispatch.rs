@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -23,39 +24,62 @@ pub(crate) async fn answer(
     client: IpAddr,
     request: http::Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let gzip = accepts_gzip(request.headers());
-    let answer = match route(api, client, request).await {
+    let (head, body) = request.into_parts();
+    let (route, rest) = match way(&api, &head) {
+        Way::Route(route, rest) => (route, rest),
+        Way::Ends(answer) => return answer.into_response(),
+    };
+    let gzip = accepts_gzip(&head.headers);
+    let answer = match routed(api, client, head, body, route, rest).await {
         Ok(answer) => answer,
         Err(error) => error.into(),
     };
-    answer.into_response(gzip)
+    answer.encoded(gzip).into_response()
 }
 
-async fn route(
-    api: Arc<Api>,
-    client: IpAddr,
-    request: http::Request<Incoming>,
-) -> Result<Answer, ApiError> {
-    let (head, body) = request.into_parts();
-    guard::admit(
+/// How far a request gets.
+enum Way {
+    /// To an answer before it has found a route.
+    Ends(Answer),
+    /// To a route, with what follows its prefix.
+    Route(&'static Route, String),
+}
+
+fn way(api: &Api, head: &Parts) -> Way {
+    let admitted = guard::admit(
         &head.method,
         &head.uri,
         head.version,
         &head.headers,
         &api.settings.host_names,
-    )?;
+    );
+    if let Err(error) = admitted {
+        return Way::Ends(error.into());
+    }
     let Some(path) = decoded_path(head.uri.path()) else {
-        return Ok(Answer::bare(StatusCode::BAD_REQUEST));
+        return Way::Ends(Answer::bare(StatusCode::BAD_REQUEST));
     };
-    let raw_query = head.uri.query().unwrap_or_default();
-    let (route, rest) = match router::find(v1::ROUTES, &path) {
-        Found::Route(route, rest) => (route, rest),
-        other => return Ok(elsewhere(other, &head.method, raw_query)),
-    };
+    match router::find(v1::ROUTES, &path) {
+        Found::Route(route, rest) => Way::Route(route, rest),
+        other => {
+            let query = head.uri.query().unwrap_or_default();
+            Way::Ends(elsewhere(other, &head.method, query))
+        }
+    }
+}
+
+async fn routed(
+    api: Arc<Api>,
+    client: IpAddr,
+    head: Parts,
+    body: Incoming,
+    route: &'static Route,
+    rest: String,
+) -> Result<Answer, ApiError> {
     let Some(operation) = route.operation(&head.method) else {
         return Ok(other_method(route, &head.method));
     };
-    let query = match Query::parse(raw_query) {
+    let query = match Query::parse(head.uri.query().unwrap_or_default()) {
         Ok(query) => query,
         Err(QueryError::BrokenEscape) => {
             return Ok(Answer::bare(StatusCode::INTERNAL_SERVER_ERROR));

@@ -2,9 +2,9 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -21,11 +21,46 @@ pub(crate) struct Paced {
     head_time: Duration,
     idle_time: Duration,
     write_time: Duration,
-    /// Set by the service from the end of a head to the end of its answer.
-    busy: Arc<AtomicBool>,
+    turns: Arc<Turns>,
+    /// The turn at the last read.
+    turn: u64,
     phase: Phase,
     read_deadline: Pin<Box<Sleep>>,
     write_deadline: Option<Pin<Box<Sleep>>>,
+}
+
+/// Whose turn it is on a connection, which only the service knows: counted up when a request has
+/// come, and again when it has been answered. So it is odd while one is being answered.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    count: AtomicU64,
+    /// Who waits for bytes meanwhile, and must look at the time once the answer is made: hyper
+    /// does not ask again for what is still pending.
+    reader: Mutex<Option<Waker>>,
+}
+
+impl Turns {
+    /// A request has come.
+    pub(crate) fn begin(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It has been answered.
+    pub(crate) fn end(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        if let Some(reader) = self.reader().take() {
+            reader.wake();
+        }
+    }
+
+    /// Whether a request is being answered.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.count.load(Ordering::Relaxed) % 2 == 1
+    }
+
+    fn reader(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,13 +74,14 @@ enum Phase {
 }
 
 impl Paced {
-    pub(crate) fn new(stream: TcpStream, limits: &HttpLimits, busy: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(stream: TcpStream, limits: &HttpLimits, turns: Arc<Turns>) -> Self {
         Self {
             stream,
             head_time: limits.head_time,
             idle_time: limits.idle_time,
             write_time: limits.write_time,
-            busy,
+            turns,
+            turn: 0,
             phase: Phase::Waiting,
             read_deadline: Box::pin(sleep(limits.head_time)),
             write_deadline: None,
@@ -88,12 +124,15 @@ impl AsyncRead for Paced {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.busy.load(Ordering::Relaxed) {
+        let turn = this.turns.count.load(Ordering::Relaxed);
+        if this.turns.is_answering() {
             this.phase = Phase::Busy;
-        } else if this.phase == Phase::Busy {
+            *this.turns.reader() = Some(context.waker().clone());
+        } else if turn != this.turn {
             this.phase = Phase::Waiting;
             this.read_within(this.idle_time);
         }
+        this.turn = turn;
         let before = buffer.filled().len();
         let result = Pin::new(&mut this.stream).poll_read(context, buffer);
         let has_more = buffer.filled().len() > before;

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -16,11 +15,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::api::Api;
 use super::dispatch;
-use super::paced::Paced;
+use super::paced::{Paced, Turns};
 use super::slots::Slots;
 
 /// How long requests may still take when the agent stops. Blocked queries answer at once.
 const GRACE: Duration = Duration::from_millis(1_500);
+
+/// How long the end of an answer may still take when the agent stops.
+const FLUSH: Duration = Duration::from_millis(200);
 
 /// How long accepting pauses when the system has no more descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -91,15 +93,16 @@ async fn connection(api: Arc<Api>, stream: TcpStream, client: IpAddr) {
     drop(stream.set_nodelay(true));
     let limits = api.settings.limits.clone();
     let shutdown = api.shutdown.clone();
-    let busy = Arc::new(AtomicBool::new(false));
-    let io = TokioIo::new(Paced::new(stream, &limits, Arc::clone(&busy)));
+    let turns = Arc::new(Turns::default());
+    let io = TokioIo::new(Paced::new(stream, &limits, Arc::clone(&turns)));
+    let served = Arc::clone(&turns);
     let service = service_fn(move |request| {
-        busy.store(true, Ordering::Relaxed);
-        let busy = Arc::clone(&busy);
+        served.begin();
+        let turns = Arc::clone(&served);
         let answer = dispatch::answer(Arc::clone(&api), client, request);
         async move {
             let answer = answer.await;
-            busy.store(false, Ordering::Relaxed);
+            turns.end();
             Ok::<_, Infallible>(answer)
         }
     });
@@ -114,7 +117,12 @@ async fn connection(api: Arc<Api>, stream: TcpStream, client: IpAddr) {
         result = connection.as_mut() => result,
         () = shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            if turns.is_answering() {
+                connection.await
+            } else {
+                // At most an answer to flush: half a request is not waited for.
+                tokio::time::timeout(FLUSH, connection).await.unwrap_or(Ok(()))
+            }
         }
     };
     if let Err(error) = result {

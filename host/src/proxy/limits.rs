@@ -17,7 +17,8 @@ pub struct Limits {
     pub handshakes: usize,
     /// Handshakes under way from one source address (`max_handshakes_per_source`; 256).
     pub handshakes_per_source: usize,
-    /// Open inbound connections (`max_inbound_connections`; 32,768).
+    /// Open inbound connections, and open outbound ones of each upstream
+    /// (`max_inbound_connections`, as Envoy's under Consul; 32,768).
     pub connections: usize,
     /// Open inbound connections from one source address (`max_connections_per_source`; 16,384).
     pub connections_per_source: usize,

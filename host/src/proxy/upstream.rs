@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,8 @@ struct Outbound {
     settings: UpstreamSettings,
     endpoints: Endpoints,
     known: Watched<Vec<HealthEntry>>,
+    /// One place for each connection that may be open.
+    places: Arc<Semaphore>,
 }
 
 impl UpstreamListener {
@@ -50,7 +52,9 @@ impl UpstreamListener {
         let closed = CancellationToken::new();
         let stop = closed.clone();
         let (sender, known) = watch::channel(None);
+        let places = context.limits().connections.min(Semaphore::MAX_PERMITS);
         let outbound = Arc::new(Outbound {
+            places: Arc::new(Semaphore::new(places)),
             context,
             settings,
             endpoints: Endpoints::new(),
@@ -111,8 +115,16 @@ async fn accept(listener: TcpListener, outbound: &Arc<Outbound>) {
         match listener.accept().await {
             Ok((stream, from)) => {
                 failing = false;
+                let Ok(place) = Arc::clone(&outbound.places).try_acquire_owned() else {
+                    let service = &outbound.settings.service;
+                    tracing::warn!("upstream {service:?}: as many are open as may be");
+                    continue;
+                };
                 let outbound = Arc::clone(outbound);
-                tokio::spawn(async move { serve(&outbound, stream, from).await });
+                tokio::spawn(async move {
+                    serve(&outbound, stream, from).await;
+                    drop(place);
+                });
             }
             Err(error) => {
                 if !failing {

@@ -88,6 +88,15 @@ impl Service {
         Ok(self)
     }
 
+    /// The same without upstreams.
+    #[must_use]
+    pub fn calling_nobody(&self) -> Self {
+        Self {
+            upstreams: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// Sets the proxy's free-form configuration.
     #[must_use]
     pub fn configured(mut self, config: Value) -> Self {

@@ -6,8 +6,9 @@ use smallvec::SmallVec;
 
 use super::{
     AgentId, Datacenter, DatacenterError, NameError, Namespace, NamespaceError, NodeName,
-    Printable, ServiceId, ServiceName, SigningId, TrustDomain, TrustDomainError, serde_as_text,
+    Printable, ServiceId, ServiceName, SigningId, TrustDomain, TrustDomainError,
 };
+use crate::serde_as_text::serde_as_text;
 
 /// A SPIFFE ID in one of the forms that Consul gives to things.
 ///

@@ -1,1 +1,7 @@
-//! Tests over real sockets.
+//! Tests over real sockets: who is let in, and what one client can take.
+
+mod bounds;
+mod framing;
+mod guarded;
+mod harness;
+mod waiting;

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chancery_core::{PeerRole, ServiceId, Timestamp, TrustBundle, VerifiedPeer, Violation};
+use chancery_core::{PeerRole, ServiceId, Timestamp, VerifiedPeer, Violation};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -15,7 +15,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 use crate::proxy::judge::{Judge, Verdict};
-use crate::proxy::tls::material::provider;
+use crate::proxy::tls::material::{Trust, provider};
 
 /// What a gate found out about its peer.
 #[derive(Debug, Default)]
@@ -26,13 +26,13 @@ struct Found {
 
 #[derive(Debug)]
 struct Gate {
-    trust: Arc<TrustBundle>,
+    trust: Arc<Trust>,
     algorithms: WebPkiSupportedAlgorithms,
     found: Mutex<Found>,
 }
 
 impl Gate {
-    fn new(trust: &Arc<TrustBundle>) -> Self {
+    fn new(trust: &Arc<Trust>) -> Self {
         Self {
             trust: Arc::clone(trust),
             algorithms: provider().signature_verification_algorithms,
@@ -49,9 +49,11 @@ impl Gate {
         let chain: Vec<&[u8]> = std::iter::once(leaf.as_ref())
             .chain(behind.iter().map(AsRef::as_ref))
             .collect();
-        let checked = self
-            .trust
-            .verify_peer(&chain, role, self.algorithms.all, now());
+        let now = now();
+        let Trust { bundle, verified } = self.trust.as_ref();
+        let checked = verified.peer(&chain, role, now, || {
+            bundle.verify_peer(&chain, role, self.algorithms.all, now)
+        });
         match checked {
             Ok(peer) => {
                 self.note(|found| found.peer = Some(peer.clone()));
@@ -109,7 +111,7 @@ pub(crate) struct ClientGate {
 }
 
 impl ClientGate {
-    pub(crate) fn new(trust: &Arc<TrustBundle>, judge: Arc<Judge>) -> Self {
+    pub(crate) fn new(trust: &Arc<Trust>, judge: Arc<Judge>) -> Self {
         Self {
             gate: Gate::new(trust),
             judge,
@@ -200,7 +202,7 @@ pub(crate) struct ServerGate {
 }
 
 impl ServerGate {
-    pub(crate) fn new(trust: &Arc<TrustBundle>, wanted: Wanted) -> Self {
+    pub(crate) fn new(trust: &Arc<Trust>, wanted: Wanted) -> Self {
         Self {
             gate: Gate::new(trust),
             wanted,
@@ -231,7 +233,7 @@ impl ServerCertVerifier for ServerGate {
         Err(self.gate.refuse(format!(
             "peer certificate mismatch got {}, want {}/ns/default/dc/{}/svc/{}",
             peer.id(),
-            self.gate.trust.trust_domain(),
+            self.gate.trust.bundle.trust_domain(),
             self.wanted.datacenter,
             self.wanted.service
         )))

@@ -15,6 +15,7 @@ use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 use crate::proxy::agent_api::{Leaf, Roots};
 use crate::proxy::tls::gate::{ClientGate, ServerGate};
 use crate::proxy::tls::session::Session;
+use crate::proxy::tls::verified::Verified;
 
 static VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
 
@@ -38,7 +39,14 @@ pub(crate) enum MaterialError {
 #[derive(Debug)]
 pub(crate) struct Material {
     certified: Arc<SingleCertAndKey>,
-    trust: Arc<TrustBundle>,
+    trust: Arc<Trust>,
+}
+
+/// The roots believed, and the chains that stood on them a moment ago.
+#[derive(Debug)]
+pub(crate) struct Trust {
+    pub(super) bundle: TrustBundle,
+    pub(super) verified: Verified,
 }
 
 impl Material {
@@ -51,12 +59,15 @@ impl Material {
         let certified = CertifiedKey::from_der(chain, key, provider())?;
         Ok(Self {
             certified: Arc::new(SingleCertAndKey::from(certified)),
-            trust: Arc::new(bundle(roots)?),
+            trust: Arc::new(Trust {
+                bundle: bundle(roots)?,
+                verified: Verified::default(),
+            }),
         })
     }
 
     /// The roots believed.
-    pub(crate) const fn trust(&self) -> &Arc<TrustBundle> {
+    pub(crate) const fn trust(&self) -> &Arc<Trust> {
         &self.trust
     }
 

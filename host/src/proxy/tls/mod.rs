@@ -8,6 +8,12 @@ mod gate;
 mod handshake;
 mod material;
 mod session;
+mod verified;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use gate::{ClientGate, ServerGate, Wanted};
 pub(crate) use handshake::{HandshakeError, handshake};

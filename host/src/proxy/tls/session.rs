@@ -4,6 +4,7 @@
 //! buffers for as long as they live. This drives the unbuffered ones instead: records are read
 //! 64 KiB at a time and decrypted where they lie, and an idle connection costs its keys.
 
+use rustls::CommonState;
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
@@ -75,9 +76,24 @@ impl Session {
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
+        self.facts().is_handshaking()
+    }
+
+    #[cfg(test)]
+    pub(super) fn key_exchange_group(&self) -> Option<rustls::NamedGroup> {
+        let group = self.facts().negotiated_key_exchange_group()?;
+        Some(group.name())
+    }
+
+    #[cfg(test)]
+    pub(super) fn protocol_version(&self) -> Option<rustls::ProtocolVersion> {
+        self.facts().protocol_version()
+    }
+
+    fn facts(&self) -> &CommonState {
         match &self.engine {
-            Engine::Client(connection) => connection.is_handshaking(),
-            Engine::Server(connection) => connection.is_handshaking(),
+            Engine::Client(connection) => connection,
+            Engine::Server(connection) => connection,
         }
     }
 

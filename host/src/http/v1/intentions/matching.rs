@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chancery_core::{By, QualifiedName, Topic};
+use chancery_core::{By, DefaultPolicy, QualifiedName, Topic};
+use http::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 
 use crate::http::answer::Answer;
@@ -13,6 +14,9 @@ use crate::http::error::ApiError;
 use crate::http::params::Options;
 use crate::http::render::intention::IntentionBody;
 use crate::http::request::Request;
+
+/// Our own addition to Consul's answer; its clients pass over it.
+const DEFAULT_INTENTION: HeaderName = HeaderName::from_static("x-chancery-default-intention");
 
 /// `GET /v1/connect/intentions/match`
 pub(in crate::http::v1) async fn matching(
@@ -53,7 +57,19 @@ pub(in crate::http::v1) async fn matching(
             (asked, (!rows.is_empty()).then_some(rows))
         })
         .collect();
-    Api::indexed(&request, &body, waited.index)
+    let default = default_word(api.agent.settings().default_policy);
+    let default = HeaderValue::from_static(default);
+    Ok(Api::indexed(&request, &body, waited.index)?.with(DEFAULT_INTENTION, default))
+}
+
+/// What holds where no rule fits, for those who decide by a copy of the rules, as our proxies
+/// do.
+const fn default_word(default: DefaultPolicy) -> &'static str {
+    match default {
+        DefaultPolicy::AclsDisabled => "acls-disabled",
+        DefaultPolicy::Allow => "allow",
+        _ => "deny",
+    }
 }
 
 /// What a match by names depends on: the rules for each name, and those for all names.
