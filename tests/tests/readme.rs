@@ -16,7 +16,8 @@ use std::time::Duration;
 use chancery_tests::{Page, Terminal, eventually, target_directory};
 use serde_json::Value;
 
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
+    "CHANGELOG.md",
     "README.md",
     "core/README.md",
     "host/docs/configuration.md",

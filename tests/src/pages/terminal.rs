@@ -201,10 +201,14 @@ impl Terminal {
     }
 
     fn shell(&self, command: &str) -> Result<Command, TerminalError> {
-        let mut path = OsString::from(chancery_binary()?.parent().unwrap_or(Path::new("/")));
+        let mut path = OsString::from(
+            chancery_binary()?
+                .parent()
+                .unwrap_or_else(|| Path::new("/")),
+        );
         if command.contains("consul ") {
             path.push(":");
-            path.push(consul_binary()?.parent().unwrap_or(Path::new("/")));
+            path.push(consul_binary()?.parent().unwrap_or_else(|| Path::new("/")));
         }
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());
