@@ -138,6 +138,71 @@ fn the_limits_of_a_proxy_are_those_of_the_page() {
     assert_eq!(fields, known.chain(["handshake_bytes"]).collect());
 }
 
+#[test]
+fn the_limits_of_an_agent_are_those_of_the_pages() {
+    let limits = chancery::config::Limits::default();
+    let seconds = |span: Duration| format!("{}s", span.as_secs());
+    let page = Page::read("host/docs/configuration.md").unwrap();
+    let rows: BTreeMap<String, String> = page
+        .rows()
+        .into_iter()
+        .filter(|row| row.len() == 3)
+        .map(|row| (row[0].clone(), row[1].clone()))
+        .collect();
+    let both = format!(
+        "{}, {}",
+        seconds(limits.default_query_time),
+        seconds(limits.max_query_time)
+    );
+    for (key, default) in [
+        ("default_query_time, max_query_time", both),
+        (
+            "limits.http_header_timeout",
+            seconds(limits.http_header_timeout),
+        ),
+        (
+            "limits.http_max_blocked_queries",
+            limits.http_max_blocked_queries.to_string(),
+        ),
+        (
+            "limits.http_max_body_bytes",
+            limits.http_max_body_bytes.to_string(),
+        ),
+        (
+            "limits.http_max_connections",
+            limits.http_max_connections.to_string(),
+        ),
+        (
+            "limits.http_max_conns_per_client",
+            limits.http_max_conns_per_client.to_string(),
+        ),
+        (
+            "limits.http_max_header_bytes",
+            limits.http_max_header_bytes.to_string(),
+        ),
+    ] {
+        let shown = rows.get(key).map(|cell| cell.trim_end_matches(" s"));
+        assert_eq!(shown, Some(&*default), "{key}");
+    }
+
+    let thousands = |count: u32| format!("{},{:03}", count / 1000, count % 1000);
+    let bounds = Page::read("host/docs/http-api.md").unwrap();
+    for shown in [
+        format!(
+            "connections, of one client and of all | {}, {} |",
+            limits.http_max_conns_per_client,
+            thousands(limits.http_max_connections)
+        ),
+        format!(
+            "blocking queries, of one client and of all | 200, {} |",
+            thousands(limits.http_max_blocked_queries)
+        ),
+        format!("slowest rate | {} KiB,", limits.http_max_body_bytes / 1024),
+    ] {
+        assert!(bounds.text().contains(&shown), "{shown}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copied_data_directory_is_the_same_agent_elsewhere() {
     let page = Page::read("host/docs/operations.md").unwrap();
