@@ -302,7 +302,7 @@ fn report(options: &Options, rounds: &[Round], memory: &[Memory]) {
     let hop = row.over(|round| round.ceiling.hop) * 1e9;
     let tls = row.over(|round| round.ceiling.tls) * 1e9;
     println!(
-        "  ceiling of this machine: {ceiling:.0} MB/s (3 hops of {hop:.2} s/GB, AES-256-GCM both \
+        "  ceiling of this machine: {ceiling:.0} MB/s (3 hops of {hop:.2} s/GB, AES-128-GCM both \
          ways {tls:.2} s/GB, all cores)"
     );
 

@@ -1,6 +1,7 @@
 //! What the scenarios share: processes, ports, deadlines and the real peers.
 #![forbid(unsafe_code)]
 
+mod agent;
 mod harness;
 pub mod hostile;
 mod load;
@@ -8,6 +9,7 @@ mod mesh;
 mod pages;
 mod peers;
 
+pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
 pub use harness::{
     BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
     profile, target_directory,
