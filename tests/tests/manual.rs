@@ -224,7 +224,13 @@ async fn a_copied_data_directory_is_the_same_agent_elsewhere() {
         .await
         .unwrap();
     assert_eq!(ran.code, 0, "{}", ran.output);
-    let before = roots(&terminal).await;
+    let ran = terminal
+        .run("chancery services register -name db -port 5432")
+        .await
+        .unwrap();
+    assert_eq!(ran.code, 0, "{}", ran.output);
+    let before = (get(&terminal, ROOTS).await, get(&terminal, SERVICES).await);
+    assert!(before.1.get("db").is_some(), "{}", before.1);
     assert_eq!(terminal.end().await.unwrap(), [Some(0)]);
     assert_eq!(terminal.run(&save).await.unwrap().code, 0);
     for name in ["", "chancery.redb", "seal.key", "agent.lock"] {
@@ -239,7 +245,8 @@ async fn a_copied_data_directory_is_the_same_agent_elsewhere() {
     let elsewhere = sample.replace(&*state.to_string_lossy(), &copy.to_string_lossy());
     std::fs::write(&file, elsewhere).unwrap();
     terminal.run(&start).await.unwrap();
-    assert_eq!(roots(&terminal).await, before);
+    let after = (get(&terminal, ROOTS).await, get(&terminal, SERVICES).await);
+    assert_eq!(after, before);
     let ran = terminal
         .run("chancery intention check web db")
         .await
@@ -261,9 +268,11 @@ async fn a_copied_data_directory_is_the_same_agent_elsewhere() {
     assert_refused(&terminal.run(refusing).await.unwrap(), &page, "chmod 700");
 }
 
-async fn roots(terminal: &Terminal) -> Value {
-    let url = terminal.url("/v1/connect/ca/roots");
-    let answer = reqwest::get(url).await.unwrap();
+const ROOTS: &str = "/v1/connect/ca/roots";
+const SERVICES: &str = "/v1/agent/services";
+
+async fn get(terminal: &Terminal, path: &str) -> Value {
+    let answer = reqwest::get(terminal.url(path)).await.unwrap();
     answer.json().await.unwrap()
 }
 
