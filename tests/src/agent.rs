@@ -105,8 +105,19 @@ impl RunningAgent {
     /// # Errors
     /// [`AgentError`] when it does not, with what it printed.
     pub async fn start(command: Command) -> Result<Self, AgentError> {
-        let process = Process::spawn("chancery agent", command)?;
-        let http = eventually(READY, async || printed_address(&process)).await?;
+        let mut process = Process::spawn("chancery agent", command)?;
+        let mut ended = false;
+        let http = eventually(READY, async || {
+            match printed_address(&process) {
+                Err(error) if !ended => {
+                    // What it printed until its end is looked at once more.
+                    ended = process.wait_exit(Duration::ZERO).await.is_ok();
+                    Err(error)
+                }
+                found => Ok(found),
+            }
+        })
+        .await??;
         let client = reqwest::Client::builder().no_proxy().build()?;
         Ok(Self {
             process,
