@@ -6,6 +6,7 @@ mod harness;
 pub mod hostile;
 mod load;
 mod mesh;
+mod pages;
 mod peers;
 
 pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
@@ -21,6 +22,7 @@ pub use mesh::{
     App, Credentials, CredentialsError, MeshError, ProxyKind, Service, Sidecar,
     anonymous_connector, connect_tls,
 };
+pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
     Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, PeerError, consul_binary, envoy_binary,
 };

@@ -58,6 +58,10 @@ fn say(text: &str) {
 }
 
 async fn serve(options: &Options) -> u8 {
+    // The private key of a leaf is about to be in memory.
+    if let Err(error) = crate::protect_memory() {
+        let _ = writeln!(io::stderr(), "warning: memory is not protected: {error}");
+    }
     let agent = match AgentApi::new(&options.agent, options.token()) {
         Ok(agent) => agent,
         Err(error) => return fail(&format!("Error connecting to Consul agent: {error}")),

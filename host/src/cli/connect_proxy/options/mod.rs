@@ -22,8 +22,8 @@ Usage: chancery connect proxy [options]
 
 Options:
 
-  -http-addr=<address>      Address of the agent (CONSUL_HTTP_ADDR, default
-                            127.0.0.1:8500).
+  -http-addr=<address>      Address of the agent (CHANCERY_HTTP_ADDR or
+                            CONSUL_HTTP_ADDR, default 127.0.0.1:8500).
   -listen=<address>         Address to listen on for inbound connections.
   -log-json                 Write log lines as JSON.
   -log-level=<level>        TRACE, DEBUG, INFO, WARN or ERROR (default INFO).
@@ -36,8 +36,10 @@ Options:
   -service-addr=<address>   Address of the local application.
   -sidecar-for=<id>         The service instance whose only registered sidecar
                             is to be run (CONNECT_SIDECAR_FOR).
-  -token=<value>            ACL token (CONSUL_HTTP_TOKEN).
-  -token-file=<path>        File with the ACL token (CONSUL_HTTP_TOKEN_FILE).
+  -token=<value>            ACL token (CHANCERY_HTTP_TOKEN or
+                            CONSUL_HTTP_TOKEN).
+  -token-file=<path>        File with the ACL token (CHANCERY_HTTP_TOKEN_FILE
+                            or CONSUL_HTTP_TOKEN_FILE).
   -upstream=<name>:<addr>   Service to reach through the local address
                             [address:]port; may be given again.
 ";
@@ -72,14 +74,18 @@ impl Options {
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Mistake> {
         let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+        // As all other commands have it: our own name first, then Consul's.
+        let either = |name: &str| {
+            set(&format!("CHANCERY_{name}")).or_else(|| set(&format!("CONSUL_{name}")))
+        };
         let mut options = Self {
             proxy_id: set("CONNECT_PROXY_ID"),
             sidecar_for: set("CONNECT_SIDECAR_FOR"),
-            token: set("CONSUL_HTTP_TOKEN"),
+            token: either("HTTP_TOKEN"),
             ..Self::default()
         };
-        let mut address = set("CONSUL_HTTP_ADDR");
-        let mut token_file = set("CONSUL_HTTP_TOKEN_FILE");
+        let mut address = either("HTTP_ADDR");
+        let mut token_file = either("HTTP_TOKEN_FILE");
         let mut level = String::from("INFO");
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {

@@ -27,6 +27,28 @@ fn the_environment_is_overruled_by_flags() {
 }
 
 #[test]
+fn our_own_variables_come_before_consuls() {
+    let consuls = |name: &str| match name {
+        "CONSUL_HTTP_ADDR" => Some("127.0.0.1:1".to_owned()),
+        "CONSUL_HTTP_TOKEN" => Some("theirs".to_owned()),
+        _ => None,
+    };
+    let both = |name: &str| match name {
+        "CHANCERY_HTTP_ADDR" => Some("127.0.0.1:2".to_owned()),
+        "CHANCERY_HTTP_TOKEN" => Some("ours".to_owned()),
+        _ => consuls(name),
+    };
+    let of = |environment: &dyn Fn(&str) -> Option<String>| {
+        let options = Options::parse(&[], environment).unwrap();
+        (options.agent, options.token)
+    };
+    let expected =
+        |port: u16, token: &str| (format!("http://127.0.0.1:{port}"), Some(token.to_owned()));
+    assert_eq!(of(&consuls), expected(1, "theirs"));
+    assert_eq!(of(&both), expected(2, "ours"));
+}
+
+#[test]
 fn upstreams_are_keyed_by_name() {
     let options = parse(&[
         "-upstream=db:9191",
