@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::agent::{Agent, AgentSettings};
 use crate::clock::Clock;
 use crate::config::{Config, DefaultIntentionPolicy};
-use crate::http::{self, HttpSettings};
+use crate::http::{self, HttpLimits, HttpSettings};
 use crate::random::{self, NoRandomness};
 use crate::server::{AuthorityFailure, AuthorityHost, Server, StartError, TABLES};
 use crate::store::{
@@ -260,20 +260,7 @@ fn own_address(bound: IpAddr, loopback_only: bool) -> IpAddr {
 fn http_settings(config: &Config) -> HttpSettings {
     let mut settings = HttpSettings::default();
     settings.host_names.clone_from(&config.http.allowed_hosts);
-    let (bounds, limits) = (&mut settings.limits, &config.limits);
-    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    bounds.connections = count(limits.http_max_connections);
-    bounds.connections_per_client = match limits.http_max_conns_per_client {
-        // Consul's way to say "any number".
-        0 => usize::MAX,
-        number => count(number),
-    };
-    bounds.blocked = count(limits.http_max_blocked_queries);
-    bounds.body = limits.http_max_body_bytes;
-    bounds.head = limits.http_max_header_bytes;
-    bounds.head_time = limits.http_header_timeout;
-    bounds.default_wait = limits.default_query_time;
-    bounds.longest_wait = limits.max_query_time;
+    settings.limits = HttpLimits::from(&config.limits);
     settings
 }
 
