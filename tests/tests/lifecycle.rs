@@ -307,6 +307,19 @@ async fn a_paused_agent_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_hangup_ends_nothing() {
+    let home = AgentHome::new().unwrap();
+    let agent = home.start().await.unwrap();
+    agent.wait_for_root().await.unwrap();
+    agent.process().hang_up().unwrap();
+    let said = agent
+        .process()
+        .wait_printed("nothing is reloaded", Duration::from_secs(10));
+    said.await.unwrap();
+    assert!(sources(&agent).await.is_empty());
+}
+
+#[tokio::test]
 async fn no_secret_is_in_output_arguments_or_in_clear_in_the_store() {
     let home = AgentHome::with_settings("log_level = \"TRACE\"").unwrap();
     let mut agent = home.start().await.unwrap();

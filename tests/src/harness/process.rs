@@ -124,6 +124,14 @@ impl Process {
         self.signal(Signal::KILL)
     }
 
+    /// Asks it to read its configuration again (SIGHUP).
+    ///
+    /// # Errors
+    /// [`ProcessError::System`] if it is gone already.
+    pub fn hang_up(&self) -> Result<(), ProcessError> {
+        self.signal(Signal::HUP)
+    }
+
     /// Stops its threads where they are (SIGSTOP), until [`Process::resume`].
     ///
     /// # Errors
