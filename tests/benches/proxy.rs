@@ -142,6 +142,8 @@ impl Agents {
 struct Memory {
     name: &'static str,
     fresh: f64,
+    /// What of that is the process' own.
+    private: f64,
     holding: f64,
 }
 
@@ -150,6 +152,7 @@ fn measure_memory(options: &Options, pairs: &[(&'static str, Pair)]) -> Outcome<
     let mut found = Vec::new();
     for (name, pair) in pairs {
         let fresh = pair.resident()? as f64;
+        let private = pair.private()? as f64;
         let held = of(
             name,
             "idle connections",
@@ -160,6 +163,7 @@ fn measure_memory(options: &Options, pairs: &[(&'static str, Pair)]) -> Outcome<
         found.push(Memory {
             name,
             fresh,
+            private,
             holding,
         });
     }
@@ -344,6 +348,8 @@ fn report(options: &Options, rounds: &[Round], memory: &[Memory]) {
         NAMES.map(|name| memory.iter().find(|it| it.name == name).map(figure))
     };
     print_row("memory, fresh (MiB)", each(&|it| it.fresh / MIB), 1);
+    let private = each(&|it| it.private / MIB);
+    print_row("  of it no part of the program (MiB)", private, 1);
     let holding = each(&|it| it.holding / MIB);
     print_row(
         &format!("memory, {IDLE} idle connections (MiB)"),
