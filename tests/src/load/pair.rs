@@ -72,12 +72,17 @@ impl Pair {
         .await
     }
 
-    /// Starts a pair of Envoys, each with `workers` threads.
+    /// Starts a pair of Envoys, each with `workers` threads, that resume TLS sessions (as stock
+    /// ones do) or not.
     ///
     /// # Errors
     /// [`PairError::Envoy`]
-    pub async fn start_envoy(app: SocketAddr, workers: usize) -> Result<Self, PairError> {
-        let pair = EnvoyPair::start(app, workers).await?;
+    pub async fn start_envoy(
+        app: SocketAddr,
+        workers: usize,
+        resuming: bool,
+    ) -> Result<Self, PairError> {
+        let pair = EnvoyPair::start(app, workers, resuming).await?;
         Self {
             entry: pair.entry(),
             kind: Kind::Envoy(pair),
