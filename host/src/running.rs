@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chancery_core::{
     DefaultPolicy, HashSeed, LocalSettings, LocalState, Node, NodeId, RegistrationError,
@@ -18,8 +19,11 @@ use crate::http::{self, HttpSettings};
 use crate::random::{self, NoRandomness};
 use crate::server::{AuthorityFailure, AuthorityHost, Server, StartError, TABLES};
 use crate::store::{
-    DataDir, DataDirError, FileStore, MemoryStore, SealError, Sealer, Store, StoreError,
+    DataDir, DataDirError, FileStore, Folder, MemoryStore, SealError, Sealer, Store, StoreError,
 };
+
+/// How long a start may wait for the provider to make the first root.
+const FIRST_ROOT: Duration = Duration::from_secs(2);
 
 /// Why an agent did not start.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +65,9 @@ pub enum RunError {
     Store(#[from] StoreError),
 }
 
+/// The folder in the data directory for what clients registered at this agent.
+const REGISTERED: &str = "registered";
+
 /// An agent at work.
 pub struct Running {
     agent: Arc<Agent>,
@@ -82,7 +89,11 @@ impl Running {
     pub async fn start(config: &Config) -> Result<Self, RunError> {
         let listeners = listen(&config.http.listeners).await?;
         let clock = Clock::start();
-        let (store, sealer) = open_store(config)?;
+        let Opened {
+            store,
+            sealer,
+            registered,
+        } = open_store(config)?;
         let seed = HashSeed([
             u64::from_le_bytes(random::bytes()?),
             u64::from_le_bytes(random::bytes()?),
@@ -95,10 +106,15 @@ impl Running {
             authority
                 .found(&ca.provider, ca.config.settings.clone(), &secrets)
                 .await?;
+            // A provider that takes longer is waited for in the background.
+            drop(tokio::time::timeout(FIRST_ROOT, authority.settle()).await);
         }
         let settings = agent_settings(config, &server)?;
         let local = local_state(config, &settings)?;
         let agent = Arc::new(Agent::new(settings, server, authority, local));
+        if let Some(folder) = registered {
+            agent.local().restore(folder)?;
+        }
         register_services(config, &agent).await?;
         let background = tokio::spawn({
             let agent = Arc::clone(&agent);
@@ -165,16 +181,31 @@ async fn listen(addresses: &[SocketAddr]) -> Result<Vec<(TcpListener, SocketAddr
     Ok(listeners)
 }
 
-fn open_store(config: &Config) -> Result<(Arc<dyn Store>, Arc<Sealer>), RunError> {
+/// What an agent finds of its earlier life.
+struct Opened {
+    store: Arc<dyn Store>,
+    sealer: Arc<Sealer>,
+    /// What clients registered; nothing survives in memory.
+    registered: Option<Folder>,
+}
+
+fn open_store(config: &Config) -> Result<Opened, RunError> {
     let Some(path) = &config.data_dir else {
-        let sealer = Sealer::ephemeral()?;
-        return Ok((Arc::new(MemoryStore::new(&TABLES)), Arc::new(sealer)));
+        return Ok(Opened {
+            store: Arc::new(MemoryStore::new(&TABLES)),
+            sealer: Arc::new(Sealer::ephemeral()?),
+            registered: None,
+        });
     };
     let directory = DataDir::open_or_create(path)?;
     // Before the store: the key's absence is an error once there is one.
     let sealer = Sealer::open_or_create(&directory, config.seal_key_file.as_deref())?;
     let store = FileStore::open(&directory, &TABLES)?;
-    Ok((Arc::new(store), Arc::new(sealer)))
+    Ok(Opened {
+        store: Arc::new(store),
+        sealer: Arc::new(sealer),
+        registered: Some(directory.folder(REGISTERED)?),
+    })
 }
 
 fn agent_settings(config: &Config, server: &Server) -> Result<AgentSettings, NoRandomness> {
@@ -288,7 +319,11 @@ async fn register_services(config: &Config, agent: &Agent) -> Result<(), RunErro
             error,
         };
         let checked = registration.check(node, &settings).map_err(named)?;
-        agent.local().register(checked, true).await.map_err(named)?;
+        agent
+            .local()
+            .register_configured(checked)
+            .await
+            .map_err(named)?;
     }
     Ok(())
 }

@@ -1,12 +1,15 @@
 //! What the scenarios share: processes, ports, deadlines and the real peers.
 #![forbid(unsafe_code)]
 
+mod agent;
 mod harness;
 pub mod hostile;
 mod load;
 mod mesh;
+mod pages;
 mod peers;
 
+pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
 pub use harness::{
     BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
     profile, target_directory,
@@ -19,6 +22,7 @@ pub use mesh::{
     App, Credentials, CredentialsError, MeshError, ProxyKind, Service, Sidecar,
     anonymous_connector, connect_tls,
 };
+pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
     Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, PeerError, consul_binary, envoy_binary,
 };

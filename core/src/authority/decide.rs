@@ -79,15 +79,10 @@ impl Authority {
         wall: Timestamp,
     ) -> Result<Vec<AuthorityChange>, AuthorityError> {
         let (record, configuration) = self.founded()?;
-        self.expect_operation(record, epoch, operation)?;
+        expect_operation(record, epoch, operation)?;
         let index = revision.number();
-        let issuer = root.signing_key_id.clone();
-        let lease = Lease {
-            issuer: issuer.clone(),
-            until: lease::reach_from(wall, configuration.lifetimes.leaf),
-            create_index: index,
-            modify_index: index,
-        };
+        let until = lease::reach_from(wall, configuration.lifetimes.leaf);
+        let lease = self.lease_reaching(root.signing_key_id.clone(), until, index);
         let provider_state = ProviderState {
             epoch,
             provider: configuration.provider.clone(),
@@ -127,17 +122,10 @@ impl Authority {
                 expected: signing.signing_key_id.clone(),
             });
         }
-        let old = self.lease(&issuer);
-        if old.is_some_and(|lease| lease.until >= until) {
+        if self.lease(&issuer).is_some_and(|old| old.until >= until) {
             return Ok(Vec::new());
         }
-        let index = revision.number();
-        let lease = Lease {
-            create_index: old.map_or(index, |lease| lease.create_index),
-            modify_index: index,
-            issuer,
-            until,
-        };
+        let lease = self.lease_reaching(issuer, until, revision.number());
         Ok(vec![AuthorityChange::PutLease(lease)])
     }
 
@@ -147,30 +135,36 @@ impl Authority {
             .ok_or(AuthorityError::NotBootstrapped)
     }
 
-    fn expect_operation(
-        &self,
-        record: &AuthorityRecord,
-        epoch: Epoch,
-        operation: OperationId,
-    ) -> Result<(), AuthorityError> {
-        expect_epoch(record, epoch)?;
-        match record.stage {
-            Stage::Bootstrapping {
-                operation: expected,
-                ..
-            } if expected == operation => Ok(()),
-            Stage::Bootstrapping {
-                operation: expected,
-                ..
-            } => Err(AuthorityError::WrongOperation {
-                found: operation,
-                expected: Some(expected),
-            }),
-            Stage::Serving { .. } => Err(AuthorityError::WrongOperation {
-                found: operation,
-                expected: None,
-            }),
+    /// The lease of `issuer`, made or extended. An issuer that comes back keeps the longer one:
+    /// leafs of its first time may still be alive.
+    fn lease_reaching(&self, issuer: String, until: Timestamp, index: u64) -> Lease {
+        let old = self.lease(&issuer);
+        Lease {
+            until: old.map_or(until, |old| old.until.max(until)),
+            create_index: old.map_or(index, |old| old.create_index),
+            modify_index: index,
+            issuer,
         }
+    }
+}
+
+fn expect_operation(
+    record: &AuthorityRecord,
+    epoch: Epoch,
+    operation: OperationId,
+) -> Result<(), AuthorityError> {
+    expect_epoch(record, epoch)?;
+    let expected = match record.stage {
+        Stage::Bootstrapping { operation, .. } => Some(operation),
+        Stage::Serving { .. } => None,
+    };
+    if expected == Some(operation) {
+        Ok(())
+    } else {
+        Err(AuthorityError::WrongOperation {
+            found: operation,
+            expected,
+        })
     }
 }
 

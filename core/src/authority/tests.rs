@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::Map;
 
 use super::*;
-use crate::state::{Caller, Command, ProposeError, State};
+use crate::state::{Caller, Command, ProposeError, Revision, State, Topic};
 use crate::{Der, HashSeed, Instant};
 
 const START: i64 = 1_795_500_000;
@@ -15,13 +15,15 @@ fn at(seconds: i64) -> Now {
     }
 }
 
-fn submit(state: &mut State, command: AuthorityCommand, now: Now) -> Result<(), AuthorityError> {
+/// Commits what `command` changes; answers with the topics that it touched.
+fn submit(
+    state: &mut State,
+    command: AuthorityCommand,
+    now: Now,
+) -> Result<Vec<Topic>, AuthorityError> {
     match state.propose(Command::Authority(command), &Caller::unrestricted(), now) {
-        Ok(changes) if changes.is_empty() => Ok(()),
-        Ok(changes) => {
-            state.apply(&changes).unwrap();
-            Ok(())
-        }
+        Ok(changes) if changes.is_empty() => Ok(Vec::new()),
+        Ok(changes) => Ok(state.apply(&changes).unwrap().topics),
         Err(ProposeError::Authority(error)) => Err(error),
         Err(other) => panic!("{other}"),
     }
@@ -201,6 +203,47 @@ fn a_lease_is_never_shortened_and_only_for_the_issuer_that_signs() {
             expected: "cc:dd".to_owned()
         })
     );
+}
+
+#[test]
+fn an_issuer_that_comes_back_keeps_the_longer_lease() {
+    let mut state = State::new(HashSeed([1, 2]));
+    submit(&mut state, bootstrap(), at(0)).unwrap();
+    let mut authority = state.authority().clone();
+    let life = 2 * 72 * 3600;
+    for (old, new) in [(life - 1, life), (life, life), (life + 1, life + 1)] {
+        let old = Lease {
+            issuer: "cc:dd".to_owned(),
+            until: Timestamp::from_unix(START + old),
+            create_index: 2,
+            modify_index: 2,
+        };
+        authority.apply(&AuthorityChange::PutLease(old));
+        let order = generated(Epoch::FIRST, operation(1));
+        let changes = authority.propose(order, Revision::new(9), at(0)).unwrap();
+        let lease = changes.iter().find_map(|change| match change {
+            AuthorityChange::PutLease(lease) => Some(lease),
+            _ => None,
+        });
+        assert_eq!(
+            lease,
+            Some(&Lease {
+                issuer: "cc:dd".to_owned(),
+                until: Timestamp::from_unix(START + new),
+                create_index: 2,
+                modify_index: 9,
+            })
+        );
+    }
+}
+
+#[test]
+fn readers_of_roots_wake_for_roots_alone() {
+    let mut state = State::new(HashSeed([1, 2]));
+    let founded = submit(&mut state, bootstrap(), at(0)).unwrap();
+    assert_eq!(founded, [Topic::Authority, Topic::CaConfiguration]);
+    let serves = submit(&mut state, generated(Epoch::FIRST, operation(1)), at(1)).unwrap();
+    assert_eq!(serves, [Topic::Authority, Topic::CaRoots]);
 }
 
 #[test]

@@ -201,7 +201,8 @@ impl State {
     /// Whether what a topic is about exists. Topics that are about no single name always do.
     fn has_subject(&self, topic: &Topic) -> bool {
         match topic {
-            Topic::CaConfiguration
+            Topic::Authority
+            | Topic::CaConfiguration
             | Topic::CaRoots
             | Topic::Intentions
             | Topic::Nodes
@@ -236,7 +237,8 @@ impl State {
 const fn topic_of(change: &AuthorityChange) -> Option<Topic> {
     match change {
         AuthorityChange::PutConfiguration(_) => Some(Topic::CaConfiguration),
-        AuthorityChange::PutRecord(_) | AuthorityChange::PutRoot(_) => Some(Topic::CaRoots),
+        AuthorityChange::PutRecord(_) => Some(Topic::Authority),
+        AuthorityChange::PutRoot(_) => Some(Topic::CaRoots),
         AuthorityChange::PutLease(_) | AuthorityChange::PutProviderState(_) => None,
     }
 }

@@ -15,6 +15,9 @@ use super::Revision;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Topic {
+    /// What the authority is doing. Apart from the roots, whose many readers a stage of a
+    /// rotation does not concern.
+    Authority,
     /// The configuration of the CA provider.
     CaConfiguration,
     /// The trusted roots.
@@ -46,7 +49,8 @@ impl Topic {
             Self::IntentionSource(_) => Some(Extinction::IntentionSource),
             Self::Node(_) => Some(Extinction::Node),
             Self::Service(_) => Some(Extinction::Service),
-            Self::CaConfiguration
+            Self::Authority
+            | Self::CaConfiguration
             | Self::CaRoots
             | Self::Intentions
             | Self::Nodes

@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use chancery_core::Revision;
-use flate2::Compression;
 use flate2::write::GzEncoder;
+use flate2::{Compression, Crc};
 use http::header::{
     ACCEPT_ENCODING, AGE, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
     HeaderValue, LOCATION, VARY, X_CONTENT_TYPE_OPTIONS,
@@ -204,9 +204,34 @@ fn render<T: Serialize + ?Sized>(value: &T, style: Style) -> Result<Vec<u8>, Api
 }
 
 fn compress(body: &[u8]) -> Option<Bytes> {
+    if let Some(length) = u16::try_from(body.len())
+        .ok()
+        .filter(|length| *length <= STORED_BYTES)
+    {
+        return Some(stored(body, length));
+    }
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 2), Compression::fast());
     encoder.write_all(body).ok()?;
     encoder.finish().ok().map(Bytes::from)
+}
+
+/// Bodies up to this size are packed without compressing them: a compressor's tables cost far
+/// more to set up than a packet has bytes, and Go's clients ask for gzip on every small request.
+const STORED_BYTES: u16 = 1_024;
+
+/// A gzip file of one stored block (RFC 1952 §2.3, RFC 1951 §3.2.4).
+fn stored(body: &[u8], length: u16) -> Bytes {
+    const HEAD: [u8; 11] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 1];
+    let mut checksum = Crc::new();
+    checksum.update(body);
+    let mut file = Vec::with_capacity(body.len() + 23);
+    file.extend_from_slice(&HEAD);
+    file.extend_from_slice(&length.to_le_bytes());
+    file.extend_from_slice(&(!length).to_le_bytes());
+    file.extend_from_slice(body);
+    file.extend_from_slice(&checksum.sum().to_le_bytes());
+    file.extend_from_slice(&u32::from(length).to_le_bytes());
+    file.into()
 }
 
 fn html_escaped(text: &str) -> String {
@@ -219,6 +244,8 @@ fn html_escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     #[test]
@@ -235,6 +262,20 @@ mod tests {
             assert!(!accepts(no), "{no}");
         }
         assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn packed_bodies_of_any_size_are_unpacked_to_themselves() {
+        let limit = usize::from(STORED_BYTES);
+        for length in [1, 13, limit, limit + 1, 200_000] {
+            let body: Vec<u8> = (0..length).map(|place| (place % 251) as u8).collect();
+            let packed = compress(&body).unwrap();
+            let mut unpacked = Vec::new();
+            flate2::read::GzDecoder::new(packed.as_ref())
+                .read_to_end(&mut unpacked)
+                .unwrap();
+            assert_eq!(unpacked, body, "{length}");
+        }
     }
 
     #[test]

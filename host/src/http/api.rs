@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chancery_core::Revision;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::params;
@@ -20,6 +21,8 @@ pub struct Api {
     pub(super) agent: Arc<Agent>,
     pub(super) settings: HttpSettings,
     pub(super) blocked: Arc<Slots>,
+    /// Bytes that large bodies may still take.
+    pub(super) bodies: Arc<Semaphore>,
     /// Cancelled when blocked queries must come to an end.
     pub(super) shutdown: CancellationToken,
 }
@@ -31,6 +34,7 @@ impl Api {
         let limits = &settings.limits;
         Self {
             blocked: Slots::new(limits.blocked, limits.blocked_per_client),
+            bodies: Arc::new(Semaphore::new(limits.bodies.min(Semaphore::MAX_PERMITS))),
             shutdown: CancellationToken::new(),
             agent,
             settings,

@@ -14,6 +14,10 @@ use serde_json::Value;
 /// How deep a body may be nested. Consul's own deepest needs seven levels.
 pub(crate) const MAX_DEPTH: usize = 32;
 
+/// How many fields the object of a body may have, repeated ones counted. What is decoded here has
+/// twenty; without a bound a body of a megabyte becomes twenty of memory.
+const MAX_FIELDS: usize = 128;
+
 /// Why a body is not what was asked for. Most texts are those of Go's decoder, because clients
 /// show them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -287,6 +291,11 @@ impl<'de> Visitor<'de> for FirstVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<First, A::Error> {
         let mut fields = Vec::new();
         while let Some(field) = map.next_entry()? {
+            if fields.len() == MAX_FIELDS {
+                return Err(de::Error::custom(format_args!(
+                    "more than {MAX_FIELDS} fields in one object"
+                )));
+            }
             fields.push(field);
         }
         Ok(First::Object(fields))
@@ -387,6 +396,16 @@ mod tests {
             });
             assert_eq!(found.unwrap_err().to_string(), text, "{body}");
         }
+    }
+
+    #[test]
+    fn fields_are_bounded_at_the_field() {
+        let repeated = |count: usize| format!("{{{}\"Name\":\"a\"}}", "\"Name\":1,".repeat(count));
+        assert!(object(&repeated(MAX_FIELDS - 1)).is_ok());
+        assert!(matches!(
+            object(&repeated(MAX_FIELDS)),
+            Err(DecodeError::Syntax(_))
+        ));
     }
 
     #[test]

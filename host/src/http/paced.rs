@@ -53,6 +53,11 @@ impl Turns {
         }
     }
 
+    /// Whether a request is being answered.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.count.load(Ordering::Relaxed) % 2 == 1
+    }
+
     fn reader(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,7 +125,7 @@ impl AsyncRead for Paced {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let turn = this.turns.count.load(Ordering::Relaxed);
-        if turn % 2 == 1 {
+        if this.turns.is_answering() {
             this.phase = Phase::Busy;
             *this.turns.reader() = Some(context.waker().clone());
         } else if turn != this.turn {

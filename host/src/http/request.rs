@@ -1,6 +1,7 @@
 //! A request on its way to a handler.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -8,8 +9,10 @@ use http::StatusCode;
 use http::header::HeaderMap;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use super::api::Api;
 use super::error::ApiError;
 use super::json::Style;
 use super::query::Query;
@@ -28,40 +31,34 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Reads the whole body.
+    /// Reads the whole body. What of it is large counts against what all bodies may take
+    /// together, until it is dropped.
     ///
     /// # Errors
     /// 413 for one that is too large, whatever it says about itself; 408 for one that comes too
-    /// slowly; 400 for one that breaks off.
-    pub(crate) async fn read_body(&mut self, limits: &HttpLimits) -> Result<Bytes, ApiError> {
-        let too_large = || {
-            ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!(
-                    "the request body is larger than {} bytes, which is the limit",
-                    limits.body
-                ),
-            )
-        };
+    /// slowly; 503 if there are too many large ones at once; 400 for one that breaks off.
+    pub(crate) async fn read_body(&mut self, api: &Api) -> Result<Body, ApiError> {
+        let limits = &api.settings.limits;
         let announced = usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > limits.body {
-            return Err(too_large());
+            return Err(too_large(limits));
         }
         let begin = Instant::now();
         let mut parts = Parts::default();
+        let mut room = Room::default();
         loop {
             let earned = parts.len() / limits.body_rate.max(1);
             let deadline = begin
                 + limits.body_time
                 + Duration::from_secs(u64::try_from(earned).unwrap_or(u64::MAX));
             let frame = match timeout_at(deadline, self.body.frame()).await {
-                Err(_elapsed) => {
-                    return Err(ApiError::new(
-                        StatusCode::REQUEST_TIMEOUT,
-                        "the request body comes too slowly",
-                    ));
+                Err(_elapsed) => return Err(too_slow()),
+                Ok(None) => {
+                    return Ok(Body {
+                        bytes: parts.join(),
+                        _room: room,
+                    });
                 }
-                Ok(None) => return Ok(parts.join()),
                 Ok(Some(Err(error))) => {
                     return Err(ApiError::plain_bad_request(format!(
                         "the request body cannot be read: {error}"
@@ -70,13 +67,81 @@ impl Request {
                 Ok(Some(Ok(frame))) => frame,
             };
             if let Ok(data) = frame.into_data() {
-                if parts.len() + data.len() > limits.body {
-                    return Err(too_large());
+                let length = parts.len() + data.len();
+                if length > limits.body {
+                    return Err(too_large(limits));
                 }
+                room.grow(&api.bodies, length)?;
                 parts.push(data);
             }
         }
     }
+}
+
+/// A body that was read.
+pub(crate) struct Body {
+    bytes: Bytes,
+    _room: Room,
+}
+
+impl std::ops::Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// How much of a body is not counted: nearly all bodies are smaller.
+const UNCOUNTED: usize = 16 << 10;
+
+/// What a body takes of the room for large ones.
+#[derive(Default)]
+struct Room {
+    counted: usize,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    fn grow(&mut self, bodies: &Arc<Semaphore>, length: usize) -> Result<(), ApiError> {
+        let wanted = length.saturating_sub(UNCOUNTED);
+        let more = wanted.saturating_sub(self.counted);
+        if more == 0 {
+            return Ok(());
+        }
+        let permits = u32::try_from(more).unwrap_or(u32::MAX);
+        let permit = Arc::clone(bodies)
+            .try_acquire_many_owned(permits)
+            .map_err(|_full| {
+                ApiError::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "too many large requests at once, try again later",
+                )
+            })?;
+        match &mut self.held {
+            Some(held) => held.merge(permit),
+            None => self.held = Some(permit),
+        }
+        self.counted = wanted;
+        Ok(())
+    }
+}
+
+fn too_large(limits: &HttpLimits) -> ApiError {
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!(
+            "the request body is larger than {} bytes, which is the limit",
+            limits.body
+        ),
+    )
+}
+
+fn too_slow() -> ApiError {
+    ApiError::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "the request body comes too slowly",
+    )
 }
 
 /// A body as it comes in: usually one part, which is then not copied.

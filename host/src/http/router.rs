@@ -124,9 +124,11 @@ pub(crate) enum Found {
 
 /// Finds the way for a decoded path.
 pub(crate) fn find(routes: &'static [Route], path: &str) -> Found {
-    let clean = cleaned(path);
-    if clean != path {
-        return Found::Elsewhere(encoded(&clean));
+    if path.contains("//") || path.contains("/.") {
+        let clean = cleaned(path);
+        if clean != path {
+            return Found::Elsewhere(encoded(&clean));
+        }
     }
     let longest = routes
         .iter()
@@ -235,6 +237,25 @@ mod tests {
         ] {
             assert_eq!(way(path), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn the_documentation_lists_exactly_what_is_answered() {
+        let documented: Vec<_> = include_str!("../../docs/http-api.md")
+            .lines()
+            .filter(|line| line.contains("| `/v1/"))
+            .collect();
+        let answered: Vec<_> = endpoints()
+            .map(|endpoint| {
+                let Endpoint {
+                    path,
+                    method,
+                    right,
+                } = endpoint;
+                format!("| {method} | `{path}` | {right:?} |")
+            })
+            .collect();
+        assert_eq!(documented, answered);
     }
 
     #[test]

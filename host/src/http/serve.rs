@@ -21,6 +21,9 @@ use super::slots::Slots;
 /// How long requests may still take when the agent stops. Blocked queries answer at once.
 const GRACE: Duration = Duration::from_millis(1_500);
 
+/// How long the end of an answer may still take when the agent stops.
+const FLUSH: Duration = Duration::from_millis(200);
+
 /// How long accepting pauses when the system has no more descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -92,9 +95,10 @@ async fn connection(api: Arc<Api>, stream: TcpStream, client: IpAddr) {
     let shutdown = api.shutdown.clone();
     let turns = Arc::new(Turns::default());
     let io = TokioIo::new(Paced::new(stream, &limits, Arc::clone(&turns)));
+    let served = Arc::clone(&turns);
     let service = service_fn(move |request| {
-        turns.begin();
-        let turns = Arc::clone(&turns);
+        served.begin();
+        let turns = Arc::clone(&served);
         let answer = dispatch::answer(Arc::clone(&api), client, request);
         async move {
             let answer = answer.await;
@@ -113,7 +117,12 @@ async fn connection(api: Arc<Api>, stream: TcpStream, client: IpAddr) {
         result = connection.as_mut() => result,
         () = shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            if turns.is_answering() {
+                connection.await
+            } else {
+                // At most an answer to flush: half a request is not waited for.
+                tokio::time::timeout(FLUSH, connection).await.unwrap_or(Ok(()))
+            }
         }
     };
     if let Err(error) = result {

@@ -42,6 +42,9 @@ pub struct HttpLimits {
     /// Bytes of a request's body; 1 MiB. What Consul takes (and refuses by other rules) is
     /// smaller than that.
     pub body: usize,
+    /// Bytes of the bodies of all requests that are being answered, the first 16 KiB of each not
+    /// counted; 8 MiB.
+    pub bodies: usize,
     /// Bytes of a request's head; 64 KiB.
     pub head: usize,
     /// Headers of a request; 100.
@@ -72,6 +75,7 @@ impl Default for HttpLimits {
             blocked: 4_096,
             blocked_per_client: 200,
             body: 1 << 20,
+            bodies: 8 << 20,
             head: 64 << 10,
             headers: 100,
             head_time: Duration::from_secs(10),

@@ -38,6 +38,22 @@ impl Attempts {
         }
     }
 
+    /// Makes attempts until one succeeds or it is time to give up.
+    pub(super) async fn until_done<T, A>(
+        mut self,
+        attempt: impl Fn() -> A,
+    ) -> Result<T, ProviderError>
+    where
+        A: Future<Output = Result<T, ProviderError>>,
+    {
+        loop {
+            match self.once(attempt()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => self.again(error).await?,
+            }
+        }
+    }
+
     /// Makes one attempt within what is left of the deadline.
     pub(super) async fn once<T>(
         &mut self,

@@ -138,19 +138,18 @@ impl<P: CaProvider> Guard<P> {
     /// # Errors
     /// Those of `sign_leaf`. `RateLimited` with Consul's text if no slot is free in 500 ms.
     pub async fn issue_leaf(&self, request: &LeafRequest) -> Result<CheckedLeaf, ProviderError> {
-        let mut attempts = self.attempts(Operation::SignLeaf);
+        let attempts = self.attempts(Operation::SignLeaf);
         let gate = Arc::clone(&self.gate.read().unwrap_or_else(PoisonError::into_inner));
         let _slot = gate
             .enter()
             .await
             .map_err(|error| attempts.give_up(error))?;
-        loop {
-            let answer = attempts.once(self.provider.sign_leaf(request)).await;
-            match answer.and_then(|chain| self.auditor.leaf(request, chain)) {
-                Ok(leaf) => return Ok(leaf),
-                Err(error) => attempts.again(error).await?,
-            }
-        }
+        attempts
+            .until_done(move || async move {
+                let chain = self.provider.sign_leaf(request).await?;
+                self.auditor.leaf(request, chain)
+            })
+            .await
     }
 
     fn attempts(&self, operation: Operation) -> Attempts {
@@ -175,44 +174,36 @@ impl<P: CaProvider> CaProvider for Guard<P> {
     }
 
     async fn root(&self, request: &RootRequest) -> Result<RootAnswer, ProviderError> {
-        let mut attempts = self.attempts(Operation::Root);
-        loop {
-            let answer = attempts.once(self.provider.root(request)).await;
-            match answer.and_then(|answer| self.auditor.root(answer)) {
-                Ok(answer) => return Ok(answer),
-                Err(error) => attempts.again(error).await?,
-            }
-        }
+        self.attempts(Operation::Root)
+            .until_done(move || async move {
+                let answer = self.provider.root(request).await?;
+                self.auditor.root(answer)
+            })
+            .await
     }
 
     async fn intermediate(
         &self,
         request: &IntermediateRequest,
     ) -> Result<IntermediateAnswer, ProviderError> {
-        let mut attempts = self.attempts(Operation::Intermediate);
-        loop {
-            let answer = attempts.once(self.provider.intermediate(request)).await;
-            match answer.and_then(|answer| self.auditor.intermediate(request, answer)) {
-                Ok(answer) => return Ok(answer),
-                Err(error) => attempts.again(error).await?,
-            }
-        }
+        self.attempts(Operation::Intermediate)
+            .until_done(move || async move {
+                let answer = self.provider.intermediate(request).await?;
+                self.auditor.intermediate(request, answer)
+            })
+            .await
     }
 
     async fn accept_intermediate(
         &self,
         request: &AcceptIntermediateRequest,
     ) -> Result<Secret, ProviderError> {
-        let mut attempts = self.attempts(Operation::AcceptIntermediate);
-        loop {
-            let answer = attempts
-                .once(self.provider.accept_intermediate(request))
-                .await;
-            match answer.and_then(|state| self.auditor.accepted(request, state)) {
-                Ok(state) => return Ok(state),
-                Err(error) => attempts.again(error).await?,
-            }
-        }
+        self.attempts(Operation::AcceptIntermediate)
+            .until_done(move || async move {
+                let state = self.provider.accept_intermediate(request).await?;
+                self.auditor.accepted(request, state)
+            })
+            .await
     }
 
     async fn sign_leaf(
@@ -232,40 +223,30 @@ impl<P: CaProvider> CaProvider for Guard<P> {
         &self,
         request: &SignIntermediateRequest,
     ) -> Result<CertificateDer<'static>, ProviderError> {
-        let mut attempts = self.attempts(Operation::SignIntermediate);
-        loop {
-            let answer = attempts
-                .once(self.provider.sign_intermediate(request))
-                .await;
-            match answer.and_then(|signed| self.auditor.signed_intermediate(request, signed)) {
-                Ok(signed) => return Ok(signed),
-                Err(error) => attempts.again(error).await?,
-            }
-        }
+        self.attempts(Operation::SignIntermediate)
+            .until_done(move || async move {
+                let signed = self.provider.sign_intermediate(request).await?;
+                self.auditor.signed_intermediate(request, signed)
+            })
+            .await
     }
 
     async fn cross_sign(
         &self,
         request: &CrossSignRequest,
     ) -> Result<CertificateDer<'static>, ProviderError> {
-        let mut attempts = self.attempts(Operation::CrossSign);
-        loop {
-            let answer = attempts.once(self.provider.cross_sign(request)).await;
-            match answer.and_then(|signed| self.auditor.cross_signed(request, signed)) {
-                Ok(signed) => return Ok(signed),
-                Err(error) => attempts.again(error).await?,
-            }
-        }
+        self.attempts(Operation::CrossSign)
+            .until_done(move || async move {
+                let signed = self.provider.cross_sign(request).await?;
+                self.auditor.cross_signed(request, signed)
+            })
+            .await
     }
 
     async fn clean_up(&self) -> Result<(), ProviderError> {
-        let mut attempts = self.attempts(Operation::CleanUp);
-        loop {
-            match attempts.once(self.provider.clean_up()).await {
-                Ok(()) => return Ok(()),
-                Err(error) => attempts.again(error).await?,
-            }
-        }
+        self.attempts(Operation::CleanUp)
+            .until_done(move || self.provider.clean_up())
+            .await
     }
 }
 

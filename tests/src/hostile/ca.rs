@@ -13,6 +13,7 @@ pub struct TestCa {
     params: CertificateParams,
     key: KeyPair,
     der: Vec<u8>,
+    pem: String,
     trust_domain: String,
     now: i64,
 }
@@ -34,11 +35,12 @@ impl TestCa {
     pub fn root_named(name: &str, trust_domain: &str, now: i64) -> Result<Self, Error> {
         let params = ca_params(name, trust_domain, now)?;
         let key = KeyPair::generate()?;
-        let der = params.self_signed(&key)?.der().to_vec();
+        let certificate = params.self_signed(&key)?;
         Ok(Self {
             params,
             key,
-            der,
+            der: certificate.der().to_vec(),
+            pem: certificate.pem(),
             trust_domain: trust_domain.to_owned(),
             now,
         })
@@ -57,11 +59,13 @@ impl TestCa {
         params.use_authority_key_identifier_extension = true;
         change(&mut params);
         let key = KeyPair::generate()?;
-        let der = self.sign(&params, &key)?;
+        let issuer = Issuer::from_params(&self.params, &self.key);
+        let certificate = params.signed_by(&key, &issuer)?;
         Ok(Self {
             params,
             key,
-            der,
+            der: certificate.der().to_vec(),
+            pem: certificate.pem(),
             trust_domain: self.trust_domain.clone(),
             now: self.now,
         })
@@ -158,6 +162,12 @@ impl TestCa {
     #[must_use]
     pub fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    /// The certificate in PEM.
+    #[must_use]
+    pub fn pem(&self) -> &str {
+        &self.pem
     }
 
     /// The key in PEM, to configure an agent's built-in provider with.

@@ -6,12 +6,19 @@
 //! and [`controls`] must be accepted: a victim that refuses everything proves nothing.
 
 mod ca;
+mod handmade;
 mod issuers;
 mod leafs;
 mod malformed;
 mod names;
+mod offer;
+mod records;
 
 pub use ca::TestCa;
+pub use handmade::{
+    CLIENT_CONTEXT, HandmadeClient, HandmadeHello, certificate, certificate_head, proof_of,
+};
+pub use offer::{connector, rewritten};
 
 use rcgen::{CertificateParams, Error, KeyPair};
 

@@ -151,7 +151,7 @@ fn trusting()
 
 /// Believes everybody: the tests are about what the other side believes.
 #[derive(Debug)]
-struct Credulous;
+pub(crate) struct Credulous;
 
 impl ServerCertVerifier for Credulous {
     fn verify_server_cert(

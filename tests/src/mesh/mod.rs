@@ -5,6 +5,7 @@ mod credentials;
 mod sidecar;
 
 pub use app::App;
+pub(crate) use credentials::Credulous;
 pub use credentials::{Credentials, CredentialsError, anonymous_connector, connect_tls};
 pub use sidecar::{MeshError, ProxyKind, Service, Sidecar};
 

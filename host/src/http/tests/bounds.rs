@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
 
 use super::harness::{SOON, read_reply, serve_with};
 use crate::http::decode::MAX_DEPTH;
@@ -70,6 +71,35 @@ async fn a_large_body_is_refused_before_it_is_read_and_while_it_is() {
     assert_eq!(served.exchange(chunked(3).as_bytes()).await.status, 413);
     // At the limit it is read, and is no JSON.
     assert_eq!(served.exchange(chunked(2).as_bytes()).await.status, 500);
+}
+
+#[tokio::test]
+async fn large_bodies_share_a_room_and_small_ones_need_none() {
+    let served = serve_with(|settings| settings.limits.bodies = 100_000).await;
+    let head = "POST /v1/connect/intentions HTTP/1.1\r\nHost: localhost\r\n\
+                Connection: close\r\nContent-Length: 100000\r\n\r\n";
+    let mut holder = served.connect().await;
+    holder.write_all(head.as_bytes()).await.unwrap();
+    holder.write_all(&[b' '; 99_999]).await.unwrap();
+    let whole = [head.as_bytes(), &[b' '; 100_000]].concat();
+    let end = Instant::now() + SOON;
+    let refused = loop {
+        let reply = served.exchange(&whole).await;
+        if reply.status != 500 {
+            break reply;
+        }
+        assert!(Instant::now() < end, "the room was never full");
+    };
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(served.intend("web", "db").await > 1);
+    holder.write_all(b" ").await.unwrap();
+    assert_eq!(
+        read_reply(&mut holder).await.body,
+        "Failed to decode request body: EOF"
+    );
+    // The room is free again, and the body is read, and is nothing.
+    let reply = served.exchange(&whole).await;
+    assert_eq!(reply.status, 500, "{reply:?}");
 }
 
 #[tokio::test]
@@ -148,6 +178,41 @@ async fn a_client_has_so_many_connections_and_gets_them_back() {
     while served.get("/v1/status/peers").await.status != 200 {
         assert!(Instant::now() < end, "no connection was given back");
     }
+}
+
+#[tokio::test]
+async fn a_greedy_client_takes_nothing_from_another() {
+    let served = serve_with(|settings| {
+        settings.limits.connections = 250;
+        settings.limits.connections_per_client = 200;
+    })
+    .await;
+    let from = async |last: u8| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, last], 0).into()).unwrap();
+        socket.connect(served.address).await.unwrap()
+    };
+    let mut greedy = Vec::new();
+    for _ in 0..400 {
+        greedy.push(from(2).await);
+    }
+    // The last of them has been looked at once it is refused.
+    assert_eq!(read_reply(greedy.last_mut().unwrap()).await.status, 429);
+    let mut slowest = Duration::ZERO;
+    for _ in 0..50 {
+        let begin = Instant::now();
+        let mut other = from(3).await;
+        other
+            .write_all(
+                b"GET /v1/status/peers HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+            )
+            .await
+            .unwrap();
+        let reply = read_reply(&mut other).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        slowest = slowest.max(begin.elapsed());
+    }
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
 }
 
 #[tokio::test]

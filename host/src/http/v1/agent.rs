@@ -71,56 +71,58 @@ pub(super) async fn about_itself(api: Arc<Api>, request: Request) -> Result<Answ
         let counts = (local.services().count(), local.checks().count());
         (counts.0, counts.1, local.node().meta.clone())
     });
-    let name = settings.node_name.as_str().to_owned();
-    let address = settings.advertise.to_string();
-    let id = settings.node_id.to_string();
     let body = SelfBody {
         config: ConfigBody {
             datacenter: api.datacenter().to_owned(),
-            node_name: name.clone(),
-            node_id: id.clone(),
+            node_name: settings.node_name.as_str().to_owned(),
+            node_id: settings.node_id.to_string(),
             revision: "",
             server: true,
             version: CONSUL_VERSION,
         },
         debug_config: json!({
-            "AdvertiseAddrLAN": address,
+            "AdvertiseAddrLAN": settings.advertise.to_string(),
             "ConnectEnabled": settings.connect,
             "Datacenter": api.datacenter(),
             "DevMode": settings.dev,
             "GRPCPort": -1,
-            "NodeID": id,
-            "NodeName": name,
+            "NodeID": settings.node_id.to_string(),
+            "NodeName": settings.node_name.as_str(),
             "ServerMode": true,
             "ServerPort": api.settings.server_port,
         }),
         coord: json!({
             "Vec": [0, 0, 0, 0, 0, 0, 0, 0], "Error": 1.5, "Adjustment": 0, "Height": 0.00001,
         }),
-        member: MemberBody {
-            name,
-            addr: address,
-            port: api.settings.server_port,
-            tags: BTreeMap::from([
-                ("acls", "0".to_owned()),
-                ("build", format!("{CONSUL_VERSION}:")),
-                ("dc", api.datacenter().to_owned()),
-                ("id", id),
-                ("port", api.settings.server_port.to_string()),
-                ("role", "consul".to_owned()),
-            ]),
-            status: 1,
-            protocol_min: 1,
-            protocol_max: 5,
-            protocol_cur: 2,
-            delegate_min: 2,
-            delegate_max: 5,
-            delegate_cur: 4,
-        },
+        member: member(&api),
         stats: stats(&api, services, checks),
         meta,
     };
     Answer::json(&body, request.style)
+}
+
+fn member(api: &Api) -> MemberBody {
+    let settings = api.agent.settings();
+    MemberBody {
+        name: settings.node_name.as_str().to_owned(),
+        addr: settings.advertise.to_string(),
+        port: api.settings.server_port,
+        tags: BTreeMap::from([
+            ("acls", "0".to_owned()),
+            ("build", format!("{CONSUL_VERSION}:")),
+            ("dc", api.datacenter().to_owned()),
+            ("id", settings.node_id.to_string()),
+            ("port", api.settings.server_port.to_string()),
+            ("role", "consul".to_owned()),
+        ]),
+        status: 1,
+        protocol_min: 1,
+        protocol_max: 5,
+        protocol_cur: 2,
+        delegate_min: 2,
+        delegate_max: 5,
+        delegate_cur: 4,
+    }
 }
 
 fn stats(
@@ -230,7 +232,7 @@ async fn wait_while(
 
 /// `PUT /v1/agent/service/register`
 pub(super) async fn register(api: Arc<Api>, mut request: Request) -> Result<Answer, ApiError> {
-    let body = request.read_body(&api.settings.limits).await?;
+    let body = request.read_body(&api).await?;
     crate::http::decode::check_depth(&body)
         .map_err(|error| ApiError::undecodable_for_agent(&error))?;
     let definition =

@@ -51,7 +51,7 @@ async fn note(api: &Api, request: &Request, status: CheckStatus) -> Result<Answe
 /// `PUT /v1/agent/check/update/:id`
 pub(super) async fn update(api: Arc<Api>, mut request: Request) -> Result<Answer, ApiError> {
     refuse_namespace(&request.query, &request.headers)?;
-    let body = request.read_body(&api.settings.limits).await?;
+    let body = request.read_body(&api).await?;
     let (status, output) =
         status_and_output(&body).map_err(|error| ApiError::undecodable_for_agent(&error))?;
     let status = LocalError::parse_status(&status)?;
@@ -81,7 +81,7 @@ async fn word(
 
 /// `PUT /v1/agent/check/register`
 pub(super) async fn register(api: Arc<Api>, mut request: Request) -> Result<Answer, ApiError> {
-    let body = request.read_body(&api.settings.limits).await?;
+    let body = request.read_body(&api).await?;
     check_depth(&body).map_err(|error| ApiError::undecodable_for_agent(&error))?;
     let check = check_from_json(&body).map_err(|error| ApiError::undecodable_for_agent(&error))?;
     refuse_namespace(&request.query, &request.headers)?;

@@ -86,7 +86,7 @@ struct VerdictBody<'a> {
 /// `POST /v1/agent/connect/authorize`. No lock and no waiting once the body is there.
 pub(super) async fn authorize(api: Arc<Api>, mut request: Request) -> Result<Answer, ApiError> {
     refuse_namespace(&request.query, &request.headers)?;
-    let body = request.read_body(&api.settings.limits).await?;
+    let body = request.read_body(&api).await?;
     let (target, uri) = question(&body).map_err(|error| ApiError::undecodable(&error))?;
     let verdict = api.agent.authorize(&target, &uri)?;
     let body = VerdictBody {

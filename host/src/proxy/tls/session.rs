@@ -173,29 +173,26 @@ impl Session {
         }
     }
 
-    // rustls hands the alert out before it reports the same error again.
+    // rustls hands the alert out before it looks at what else has come. Asked once more, it would
+    // go on with the bytes behind the error, find fault with them too and, where it checks
+    // itself, panic over a second alert.
     fn collect_alert(&mut self, incoming: &mut Buffer, sealed: &mut Buffer) {
-        for _ in 0..4 {
-            let mut clear = Buffer::default();
-            let (discard, step) = match &mut self.engine {
-                Engine::Client(connection) => settle::<ClientConnectionData>(
-                    connection.process_tls_records(incoming.filled_mut()),
-                    &mut clear,
-                    sealed,
-                    Wish::Nothing,
-                ),
-                Engine::Server(connection) => settle::<ServerConnectionData>(
-                    connection.process_tls_records(incoming.filled_mut()),
-                    &mut clear,
-                    sealed,
-                    Wish::Nothing,
-                ),
-            };
-            incoming.consume(discard);
-            if !matches!(step, Ok(Step::Again)) {
-                return;
-            }
-        }
+        let mut clear = Buffer::default();
+        let (discard, _) = match &mut self.engine {
+            Engine::Client(connection) => settle::<ClientConnectionData>(
+                connection.process_tls_records(incoming.filled_mut()),
+                &mut clear,
+                sealed,
+                Wish::Nothing,
+            ),
+            Engine::Server(connection) => settle::<ServerConnectionData>(
+                connection.process_tls_records(incoming.filled_mut()),
+                &mut clear,
+                sealed,
+                Wish::Nothing,
+            ),
+        };
+        incoming.consume(discard);
     }
 }
 

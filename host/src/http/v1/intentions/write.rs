@@ -26,7 +26,7 @@ pub(in crate::http::v1) async fn create(
     api: Arc<Api>,
     mut request: Request,
 ) -> Result<Answer, ApiError> {
-    let body = request.read_body(&api.settings.limits).await?;
+    let body = request.read_body(&api).await?;
     // Consul answers 500 here, and 400 when updating.
     let draft = body::draft(&body)
         .map_err(|error| ApiError::internal(format!("Failed to decode request body: {error}")))?
@@ -105,7 +105,7 @@ fn names(request: &Request) -> Result<(String, String), ApiError> {
 }
 
 async fn read_draft(api: &Api, request: &mut Request) -> Result<IntentionDraft, ApiError> {
-    let body = request.read_body(&api.settings.limits).await?;
+    let body = request.read_body(api).await?;
     body::draft(&body)
         .and_then(|draft| draft.ok_or(DecodeError::Null))
         .map_err(|error| ApiError::undecodable(&error))
