@@ -16,7 +16,7 @@ pub use harness::{
 };
 pub use load::{
     Backend, Ceiling, Goals, Opened, Pair, PairError, RoundTrips, cpu_time, hold_connections,
-    median, open_connections, percentile, resident, round_trips, throughput,
+    median, open_connections, percentile, private, resident, round_trips, throughput,
 };
 pub use mesh::{
     App, Credentials, CredentialsError, MeshError, ProxyKind, Service, Sidecar,
