@@ -9,7 +9,7 @@ use chancery_core::{
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // The core has no clock and no randomness: seed, identifiers and time come from here.
+    // The core has no clock and no randomness: they come from here.
     let (now, caller) = (Now::default(), Caller::unrestricted());
     let mut state = State::new(HashSeed([0x5eed, 0x1dea]));
     let services = ["web", "api", "billing", "db"].map(service);
@@ -23,12 +23,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         state.apply(&changes)?;
     }
 
-    let services = state.catalog().services();
-    println!(
-        "{} services at revision {}",
-        services.len(),
-        state.revision()
-    );
+    let known = state.catalog().services().len();
+    println!("{known} services at revision {}", state.revision());
     for (source, destination) in [("api", "db"), ("web", "db"), ("web", "api")] {
         let intentions = state.intentions();
         let decision = intentions.decide(source, destination, DefaultPolicy::Allow);

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chancery_core::{DefaultPolicy, LocalSettings, LocalState, Node, NodeId, RegistrationError};
 use tokio::net::TcpListener;
@@ -12,12 +13,15 @@ use tokio_util::task::TaskTracker;
 use crate::agent::{Agent, AgentSettings};
 use crate::clock::Clock;
 use crate::config::{Config, DefaultIntentionPolicy};
-use crate::http::{self, HttpSettings};
+use crate::http::{self, HttpLimits, HttpSettings};
 use crate::random::{self, NoRandomness};
 use crate::server::{AuthorityFailure, AuthorityHost, Server, StartError, TABLES};
 use crate::store::{
-    DataDir, DataDirError, FileStore, MemoryStore, SealError, Sealer, Store, StoreError,
+    DataDir, DataDirError, FileStore, Folder, MemoryStore, SealError, Sealer, Store, StoreError,
 };
+
+/// How long a start may wait for the provider to make the first root.
+const FIRST_ROOT: Duration = Duration::from_secs(2);
 
 /// Why an agent did not start.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +63,9 @@ pub enum RunError {
     Store(#[from] StoreError),
 }
 
+/// The folder in the data directory for what clients registered at this agent.
+const REGISTERED: &str = "registered";
+
 /// An agent at work.
 pub struct Running {
     agent: Arc<Agent>,
@@ -80,7 +87,11 @@ impl Running {
     pub async fn start(config: &Config) -> Result<Self, RunError> {
         let listeners = listen(&config.http.listeners).await?;
         let clock = Clock::start();
-        let (store, sealer) = open_store(config)?;
+        let Opened {
+            store,
+            sealer,
+            registered,
+        } = open_store(config)?;
         let seed = random::hash_seed()?;
         let (server, writer) = Server::start(Arc::clone(&store), seed, clock).await?;
         let authority = AuthorityHost::new(server.clone(), sealer, config.datacenter.clone());
@@ -90,10 +101,15 @@ impl Running {
             authority
                 .found(&ca.provider, ca.config.settings.clone(), &secrets)
                 .await?;
+            // A provider that takes longer is waited for in the background.
+            drop(tokio::time::timeout(FIRST_ROOT, authority.settle()).await);
         }
         let settings = agent_settings(config, &server)?;
         let local = local_state(config, &settings)?;
         let agent = Arc::new(Agent::new(settings, server, authority, local));
+        if let Some(folder) = registered {
+            agent.local().restore(folder)?;
+        }
         register_services(config, &agent).await?;
         let background = tokio::spawn({
             let agent = Arc::clone(&agent);
@@ -160,16 +176,31 @@ async fn listen(addresses: &[SocketAddr]) -> Result<Vec<(TcpListener, SocketAddr
     Ok(listeners)
 }
 
-fn open_store(config: &Config) -> Result<(Arc<dyn Store>, Arc<Sealer>), RunError> {
+/// What an agent finds of its earlier life.
+struct Opened {
+    store: Arc<dyn Store>,
+    sealer: Arc<Sealer>,
+    /// What clients registered; nothing survives in memory.
+    registered: Option<Folder>,
+}
+
+fn open_store(config: &Config) -> Result<Opened, RunError> {
     let Some(path) = &config.data_dir else {
-        let sealer = Sealer::ephemeral()?;
-        return Ok((Arc::new(MemoryStore::new(&TABLES)), Arc::new(sealer)));
+        return Ok(Opened {
+            store: Arc::new(MemoryStore::new(&TABLES)),
+            sealer: Arc::new(Sealer::ephemeral()?),
+            registered: None,
+        });
     };
     let directory = DataDir::open_or_create(path)?;
     // Before the store: the key's absence is an error once there is one.
     let sealer = Sealer::open_or_create(&directory, config.seal_key_file.as_deref())?;
     let store = FileStore::open(&directory, &TABLES)?;
-    Ok((Arc::new(store), Arc::new(sealer)))
+    Ok(Opened {
+        store: Arc::new(store),
+        sealer: Arc::new(sealer),
+        registered: Some(directory.folder(REGISTERED)?),
+    })
 }
 
 fn agent_settings(config: &Config, server: &Server) -> Result<AgentSettings, NoRandomness> {
@@ -224,20 +255,7 @@ fn own_address(bound: IpAddr, loopback_only: bool) -> IpAddr {
 fn http_settings(config: &Config) -> HttpSettings {
     let mut settings = HttpSettings::default();
     settings.host_names.clone_from(&config.http.allowed_hosts);
-    let (bounds, limits) = (&mut settings.limits, &config.limits);
-    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    bounds.connections = count(limits.http_max_connections);
-    bounds.connections_per_client = match limits.http_max_conns_per_client {
-        // Consul's way to say "any number".
-        0 => usize::MAX,
-        number => count(number),
-    };
-    bounds.blocked = count(limits.http_max_blocked_queries);
-    bounds.body = limits.http_max_body_bytes;
-    bounds.head = limits.http_max_header_bytes;
-    bounds.head_time = limits.http_header_timeout;
-    bounds.default_wait = limits.default_query_time;
-    bounds.longest_wait = limits.max_query_time;
+    settings.limits = HttpLimits::from(&config.limits);
     settings
 }
 
@@ -283,7 +301,11 @@ async fn register_services(config: &Config, agent: &Agent) -> Result<(), RunErro
             error,
         };
         let checked = registration.check(node, &settings).map_err(named)?;
-        agent.local().register(checked, true).await.map_err(named)?;
+        agent
+            .local()
+            .register_configured(checked)
+            .await
+            .map_err(named)?;
     }
     Ok(())
 }

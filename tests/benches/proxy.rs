@@ -22,6 +22,8 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 const MIB: f64 = 1024.0 * 1024.0;
 const IDLE: usize = 1000;
 const OPENERS: usize = 8;
+/// An Envoy that makes full handshakes, as the others do; only its new connections are counted.
+const FULL: &str = "envoy without resumption";
 const NAMES: [&str; 3] = ["chancery", "consul", "envoy"];
 
 fn main() -> Outcome<()> {
@@ -132,7 +134,8 @@ impl Agents {
             pairs.push(("consul", pair));
         }
         if options.wants("envoy") {
-            pairs.push(("envoy", Pair::start_envoy(app, workers).await?));
+            pairs.push(("envoy", Pair::start_envoy(app, workers, true).await?));
+            pairs.push((FULL, Pair::start_envoy(app, workers, false).await?));
         }
         Ok(pairs)
     }
@@ -142,14 +145,17 @@ impl Agents {
 struct Memory {
     name: &'static str,
     fresh: f64,
+    /// What of that is the process' own.
+    private: f64,
     holding: f64,
 }
 
 fn measure_memory(options: &Options, pairs: &[(&'static str, Pair)]) -> Outcome<Vec<Memory>> {
     let count = if options.full { IDLE } else { 10 };
     let mut found = Vec::new();
-    for (name, pair) in pairs {
+    for (name, pair) in pairs.iter().filter(|(name, _)| *name != FULL) {
         let fresh = pair.resident()? as f64;
+        let private = pair.private()? as f64;
         let held = of(
             name,
             "idle connections",
@@ -160,6 +166,7 @@ fn measure_memory(options: &Options, pairs: &[(&'static str, Pair)]) -> Outcome<
         found.push(Memory {
             name,
             fresh,
+            private,
             holding,
         });
     }
@@ -186,6 +193,15 @@ fn of<T>(name: &str, what: &str, result: std::io::Result<T>) -> Outcome<T> {
     result.map_err(|error| format!("{name}: {what}: {error}").into())
 }
 
+/// All pairs but the one that is there for its handshakes.
+fn stock<'a>(
+    pairs: &'a [(&'static str, Pair)],
+    figures: &'a mut [Figures],
+) -> impl Iterator<Item = (&'a (&'static str, Pair), &'a mut Figures)> {
+    let both = pairs.iter().zip(figures);
+    both.filter(|((name, _), _)| *name != FULL)
+}
+
 struct Round {
     ceiling: Ceiling,
     direct: RoundTrips,
@@ -201,21 +217,21 @@ impl Round {
         let ceiling = Ceiling::measure()?;
         let direct = round_trips(backend, options.window)?;
         let mut figures = vec![Figures::default(); pairs.len()];
-        for ((name, pair), figures) in pairs.iter().zip(&mut figures) {
+        for ((name, pair), figures) in stock(pairs, &mut figures) {
             figures.trips = of(
                 name,
                 "round trips",
                 round_trips(pair.entry(), options.window),
             )?;
         }
-        for ((name, pair), figures) in pairs.iter().zip(&mut figures) {
+        for ((name, pair), figures) in stock(pairs, &mut figures) {
             figures.single = of(
                 name,
                 "one connection",
                 throughput(pair.entry(), 1, options.window),
             )?;
         }
-        for ((name, pair), figures) in pairs.iter().zip(&mut figures) {
+        for ((name, pair), figures) in stock(pairs, &mut figures) {
             let before = pair.cpu_time()?;
             figures.eight = of(
                 name,
@@ -302,7 +318,7 @@ fn report(options: &Options, rounds: &[Round], memory: &[Memory]) {
     let hop = row.over(|round| round.ceiling.hop) * 1e9;
     let tls = row.over(|round| round.ceiling.tls) * 1e9;
     println!(
-        "  ceiling of this machine: {ceiling:.0} MB/s (3 hops of {hop:.2} s/GB, AES-256-GCM both \
+        "  ceiling of this machine: {ceiling:.0} MB/s (3 hops of {hop:.2} s/GB, AES-128-GCM both \
          ways {tls:.2} s/GB, all cores)"
     );
 
@@ -313,6 +329,15 @@ fn report(options: &Options, rounds: &[Round], memory: &[Memory]) {
     goals.at_least("new connections: 1.5 times Envoy's", ours, 1.5 * envoy);
     let values = all(&|it| it.cpu_per_connection);
     print_row("  processor time of the pair (ms each)", values, 3);
+    if let (Some(opened), Some(cpu)) = (
+        row.of(FULL, |it| it.opened),
+        row.of(FULL, |it| it.cpu_per_connection),
+    ) {
+        println!(
+            "  {FULL} (as stock it shows no certificate on most connections): \
+             {opened:.0}/s, {cpu:.3} ms each"
+        );
+    }
     let failed = NAMES.map(|name| {
         let of = rounds.iter().flat_map(|round| &round.pairs);
         let failed = of.filter(|(of, _)| *of == name).map(|(_, it)| it.failed);
@@ -344,6 +369,8 @@ fn report(options: &Options, rounds: &[Round], memory: &[Memory]) {
         NAMES.map(|name| memory.iter().find(|it| it.name == name).map(figure))
     };
     print_row("memory, fresh (MiB)", each(&|it| it.fresh / MIB), 1);
+    let private = each(&|it| it.private / MIB);
+    print_row("  of it no part of the program (MiB)", private, 1);
     let holding = each(&|it| it.holding / MIB);
     print_row(
         &format!("memory, {IDLE} idle connections (MiB)"),

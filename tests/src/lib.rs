@@ -1,24 +1,28 @@
 //! What the scenarios share: processes, ports, deadlines and the real peers.
 #![forbid(unsafe_code)]
 
+mod agent;
 mod harness;
 pub mod hostile;
 mod load;
 mod mesh;
+mod pages;
 mod peers;
 
+pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
 pub use harness::{
     BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
     profile, target_directory,
 };
 pub use load::{
     Backend, Ceiling, Goals, Opened, Pair, PairError, RoundTrips, cpu_time, hold_connections,
-    median, open_connections, percentile, resident, round_trips, throughput,
+    median, open_connections, percentile, private, resident, round_trips, throughput,
 };
 pub use mesh::{
     App, Credentials, CredentialsError, MeshError, ProxyKind, Service, Sidecar,
     anonymous_connector, connect_tls,
 };
+pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
     Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, PeerError, consul_binary, envoy_binary,
 };

@@ -55,6 +55,13 @@ pub enum RegistrationError {
         /// The instance.
         service_id: String,
     },
+    /// It is looked after, but the host could not keep it for after a restart. The text is our
+    /// own.
+    #[error("registered, but not kept for after a restart: {reason}")]
+    NotKept {
+        /// What the host says.
+        reason: String,
+    },
     /// A check of the sidecar makes no sense.
     #[error("Bad request: Invalid check in sidecar_service: {0}")]
     SidecarCheck(CheckError),
@@ -98,6 +105,7 @@ impl RegistrationError {
         !matches!(
             self,
             Self::MissingService { .. }
+                | Self::NotKept { .. }
                 | Self::SidecarCheck(_)
                 | Self::SidecarCheckStatus { .. }
                 | Self::SidecarDefinition(_)
@@ -260,6 +268,13 @@ pub enum LocalError {
     /// A service is to be deregistered, but its id was not said.
     #[error("ServiceID missing")]
     MissingServiceId,
+    /// It is gone, but the host could not strike it from what it keeps for after a restart. The
+    /// text is our own.
+    #[error("deregistered, but it comes back with a restart: {reason}")]
+    NotForgotten {
+        /// What the host says.
+        reason: String,
+    },
     /// The check is unknown, or does not wait for words.
     #[error("CheckID {check_id:?} does not have associated TTL")]
     NotTtl {

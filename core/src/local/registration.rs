@@ -15,6 +15,7 @@ use crate::catalog::{ServiceInstance, ServiceKind};
 /// registered: [`LocalState::register`](super::LocalState::register) does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckedRegistration {
+    pub(super) said: Box<Registration>,
     pub(super) service: ServiceInstance,
     pub(super) plans: Vec<CheckPlan>,
     pub(super) sidecar: Option<Box<Sidecar>>,
@@ -23,6 +24,7 @@ pub struct CheckedRegistration {
 /// A check to register by itself that has been checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckedCheck {
+    pub(super) said: Box<CheckRegistration>,
     pub(super) plan: CheckPlan,
     pub(super) service_id: String,
 }
@@ -45,6 +47,26 @@ impl CheckedRegistration {
     pub const fn kind(&self) -> ServiceKind {
         self.service.kind
     }
+
+    /// What was checked: to be kept by a host, and checked again after a restart.
+    #[must_use]
+    pub const fn said(&self) -> &Registration {
+        &self.said
+    }
+}
+
+impl CheckedCheck {
+    /// The id of the check.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.plan.check_id
+    }
+
+    /// What was checked: to be kept by a host, and checked again after a restart.
+    #[must_use]
+    pub const fn said(&self) -> &CheckRegistration {
+        &self.said
+    }
 }
 
 impl Registration {
@@ -61,6 +83,7 @@ impl Registration {
         if self.name.is_empty() {
             return Err(RegistrationError::MissingName);
         }
+        let said = Box::new(self.clone());
         if rules::is_any_address(&self.address) {
             return Err(RegistrationError::Address {
                 found: self.address,
@@ -84,6 +107,7 @@ impl Registration {
             .transpose()?
             .map(Box::new);
         Ok(CheckedRegistration {
+            said,
             service,
             plans,
             sidecar,
@@ -187,7 +211,8 @@ impl CheckRegistration {
         }
         Ok(CheckedCheck {
             plan,
-            service_id: self.service_id,
+            service_id: self.service_id.clone(),
+            said: Box::new(self),
         })
     }
 }

@@ -127,6 +127,7 @@ impl LocalState {
             service,
             plans,
             sidecar,
+            said: _,
         } = registration;
         let parent = service.id.clone();
         let sidecar = sidecar
@@ -161,7 +162,9 @@ impl LocalState {
         check: CheckedCheck,
         now: Now,
     ) -> Result<(), RegistrationError> {
-        let CheckedCheck { plan, service_id } = check;
+        let CheckedCheck {
+            plan, service_id, ..
+        } = check;
         if !service_id.is_empty() && !self.services.contains_key(&service_id) {
             return Err(RegistrationError::MissingService { service_id });
         }

@@ -166,15 +166,23 @@ async fn serve(config: &Config, context: &mut Context<'_>) -> Result<(), String>
     let signals = |error: std::io::Error| format!("cannot listen for signals: {error}");
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(signals)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(signals)?;
     context.print("==> Starting Chancery agent...");
     telemetry::start_on_stdout(config.log.level, config.log.json);
     let running = Running::start(config)
         .await
         .map_err(|error| error.to_string())?;
     introduce(config, &running, context);
-    tokio::select! {
-        _ = interrupt.recv() => tracing::info!("interrupted, stopping"),
-        _ = terminate.recv() => tracing::info!("terminated, stopping"),
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => tracing::info!("interrupted, stopping"),
+            _ = terminate.recv() => tracing::info!("terminated, stopping"),
+            _ = hangup.recv() => {
+                tracing::warn!("the configuration is read at the start only, nothing is reloaded");
+                continue;
+            }
+        }
+        break;
     }
     match tokio::time::timeout(STOPPING, running.stop()).await {
         Ok(stopped) => stopped.map_err(|error| error.to_string()),

@@ -55,11 +55,14 @@ async fn tell(mesh: &Mesh, report: &mut Report<'_>) -> Result<(), DemoError> {
     report.line("this connection stays open");
 
     report.step("An intention denies it: nobody may connect to db");
+    let sent = Instant::now();
     mesh.intend("*", "db", "deny").await?;
-    let written = Instant::now();
     open.wait_until_cut().await?;
-    let cut_after = millis(written.elapsed());
-    report.fact("open connection", format_args!("cut after {cut_after}"));
+    let cut_after = millis(sent.elapsed());
+    report.fact(
+        "open connection",
+        format_args!("cut, {cut_after} after the intention was sent"),
+    );
     mesh.expect_refusal().await?;
     report.fact("new connection", "refused");
     report.fact("why", &mesh.reason()?);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::Limits;
+
 /// How the API is served. What it says about its agent is the agent's own settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -30,17 +32,16 @@ impl Default for HttpSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpLimits {
-    /// Connections of all clients; 4,096.
+    /// Connections of all clients; 10,000.
     pub connections: usize,
     /// Connections of one client (an address, or an IPv6 network of 64 bits); 200, Consul's
     /// `http_max_conns_per_client`.
     pub connections_per_client: usize,
-    /// Queries of all clients that wait for something to change; 4,096.
+    /// Queries of all clients that wait for something to change; 10,000.
     pub blocked: usize,
     /// Queries of one client that wait; 200.
     pub blocked_per_client: usize,
-    /// Bytes of a request's body; 1 MiB. What Consul takes (and refuses by other rules) is
-    /// smaller than that.
+    /// Bytes of a request's body; 512 KiB, what one of Consul's writes may carry.
     pub body: usize,
     /// Bytes of the bodies of all requests that are being answered, the first 16 KiB of each not
     /// counted; 8 MiB.
@@ -67,24 +68,36 @@ pub struct HttpLimits {
     pub default_wait: Duration,
 }
 
-impl Default for HttpLimits {
-    fn default() -> Self {
+/// What the configuration says, and our own bounds where it has no key.
+impl From<&Limits> for HttpLimits {
+    fn from(limits: &Limits) -> Self {
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         Self {
-            connections: 4_096,
-            connections_per_client: 200,
-            blocked: 4_096,
+            connections: count(limits.http_max_connections),
+            connections_per_client: match limits.http_max_conns_per_client {
+                // Consul's way to say "any number".
+                0 => usize::MAX,
+                number => count(number),
+            },
+            blocked: count(limits.http_max_blocked_queries),
             blocked_per_client: 200,
-            body: 1 << 20,
+            body: limits.http_max_body_bytes,
             bodies: 8 << 20,
-            head: 64 << 10,
+            head: limits.http_max_header_bytes,
             headers: 100,
-            head_time: Duration::from_secs(10),
+            head_time: limits.http_header_timeout,
             idle_time: Duration::from_secs(120),
             body_time: Duration::from_secs(10),
             body_rate: 1_024,
             write_time: Duration::from_secs(30),
-            longest_wait: Duration::from_secs(600),
-            default_wait: Duration::from_secs(300),
+            longest_wait: limits.max_query_time,
+            default_wait: limits.default_query_time,
         }
+    }
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self::from(&Limits::default())
     }
 }

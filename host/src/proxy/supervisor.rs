@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use chancery_core::ServiceId;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -430,10 +431,10 @@ async fn keep_rules(
                 continue;
             }
         }
-        let cut = registry.cut_unless(|id| !matches!(judge.verdict(id), Verdict::Denied(_)));
-        if cut > 0 {
-            tracing::info!("cut {cut} connections that the intentions deny now");
-        }
+        cut_denied(&registry, |id| match judge.verdict(id) {
+            Verdict::Denied(reason) => Some(reason),
+            Verdict::Allowed | Verdict::Ask => None,
+        });
         ready.send_replace(true);
         asking.abort_all();
         asking.spawn(ask_again(
@@ -452,8 +453,19 @@ async fn ask_again(context: Arc<Context>, judge: Arc<Judge>, registry: Registry)
         }
         let verdict = judge.decide(&context.agent, &peer, "").await;
         if let Err(NoEntry::Denied(reason)) = verdict {
-            let cut = registry.cut_unless(|id| *id != peer);
-            tracing::info!("cut {cut} connections of {peer}: {reason}");
+            cut_denied(&registry, |id| (*id == peer).then(|| reason.clone()));
         }
+    }
+}
+
+/// Cuts what may no longer be, and says whose it was and why.
+fn cut_denied(registry: &Registry, denied: impl FnMut(&ServiceId) -> Option<String>) {
+    for (peer, connections, reason) in registry.cut_denied(denied) {
+        let noun = if connections == 1 {
+            "connection"
+        } else {
+            "connections"
+        };
+        tracing::info!("cut {connections} {noun} of {peer}: {reason}");
     }
 }

@@ -53,6 +53,7 @@ pub struct Process {
     name: String,
     child: Child,
     output: Arc<Mutex<String>>,
+    errors: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
 }
 
@@ -71,22 +72,30 @@ impl Process {
             source,
         })?;
         let output = Arc::new(Mutex::new(String::new()));
+        let errors = Arc::new(Mutex::new(String::new()));
         let streams = [
-            child.stdout.take().map(|pipe| Box::new(pipe) as Pipe),
-            child.stderr.take().map(|pipe| Box::new(pipe) as Pipe),
+            child
+                .stdout
+                .take()
+                .map(|pipe| (Box::new(pipe) as Pipe, vec![&output])),
+            child
+                .stderr
+                .take()
+                .map(|pipe| (Box::new(pipe) as Pipe, vec![&output, &errors])),
         ];
         let readers = streams
             .into_iter()
             .flatten()
-            .map(|pipe| {
-                let output = Arc::clone(&output);
-                std::thread::spawn(move || collect(pipe, &output))
+            .map(|(pipe, texts)| {
+                let texts: Vec<_> = texts.into_iter().map(Arc::clone).collect();
+                std::thread::spawn(move || collect(pipe, &texts))
             })
             .collect();
         Ok(Self {
             name: name.to_owned(),
             child,
             output,
+            errors,
             readers,
         })
     }
@@ -105,6 +114,38 @@ impl Process {
     /// [`ProcessError::System`] if it is gone already.
     pub fn interrupt(&self) -> Result<(), ProcessError> {
         self.signal(Signal::INT)
+    }
+
+    /// Kills it (SIGKILL) without waiting for its end.
+    ///
+    /// # Errors
+    /// [`ProcessError::System`] if it is gone already.
+    pub fn kill(&self) -> Result<(), ProcessError> {
+        self.signal(Signal::KILL)
+    }
+
+    /// Asks it to read its configuration again (SIGHUP).
+    ///
+    /// # Errors
+    /// [`ProcessError::System`] if it is gone already.
+    pub fn hang_up(&self) -> Result<(), ProcessError> {
+        self.signal(Signal::HUP)
+    }
+
+    /// Stops its threads where they are (SIGSTOP), until [`Process::resume`].
+    ///
+    /// # Errors
+    /// [`ProcessError::System`] if it is gone already.
+    pub fn pause(&self) -> Result<(), ProcessError> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on (SIGCONT).
+    ///
+    /// # Errors
+    /// [`ProcessError::System`] if it is gone already.
+    pub fn resume(&self) -> Result<(), ProcessError> {
+        self.signal(Signal::CONT)
     }
 
     /// Waits until it has ended by itself.
@@ -164,6 +205,15 @@ impl Process {
             .clone()
     }
 
+    /// Everything it has printed so far on standard error.
+    #[must_use]
+    pub fn errors(&self) -> String {
+        self.errors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// Its process id.
     #[must_use]
     pub fn id(&self) -> u32 {
@@ -199,14 +249,15 @@ impl Drop for Process {
 
 type Pipe = Box<dyn Read + Send>;
 
-fn collect(pipe: Pipe, output: &Mutex<String>) {
+fn collect(pipe: Pipe, texts: &[Arc<Mutex<String>>]) {
     let mut lines = BufReader::new(pipe);
     let mut line = Vec::new();
     while matches!(lines.read_until(b'\n', &mut line), Ok(count) if count > 0) {
-        output
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_str(&String::from_utf8_lossy(&line));
+        for text in texts {
+            text.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push_str(&String::from_utf8_lossy(&line));
+        }
         line.clear();
     }
 }

@@ -21,7 +21,7 @@ pub use latency::{RoundTrips, round_trips};
 pub use median::{median, percentile};
 pub use pair::{Pair, PairError};
 pub use throughput::throughput;
-pub use usage::{cpu_time, resident};
+pub use usage::{cpu_time, private, resident};
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::harness::eventually;
-use crate::load::{cpu_time, resident};
+use crate::load::{cpu_time, private, resident};
 use crate::mesh::{MeshError, ProxyKind, Service, Sidecar};
 use crate::peers::{Agent, EnvoyError, EnvoyPair};
 
@@ -72,12 +72,17 @@ impl Pair {
         .await
     }
 
-    /// Starts a pair of Envoys, each with `workers` threads.
+    /// Starts a pair of Envoys, each with `workers` threads, that resume TLS sessions (as stock
+    /// ones do) or not.
     ///
     /// # Errors
     /// [`PairError::Envoy`]
-    pub async fn start_envoy(app: SocketAddr, workers: usize) -> Result<Self, PairError> {
-        let pair = EnvoyPair::start(app, workers).await?;
+    pub async fn start_envoy(
+        app: SocketAddr,
+        workers: usize,
+        resuming: bool,
+    ) -> Result<Self, PairError> {
+        let pair = EnvoyPair::start(app, workers, resuming).await?;
         Self {
             entry: pair.entry(),
             kind: Kind::Envoy(pair),
@@ -121,6 +126,15 @@ impl Pair {
     pub fn resident(&self) -> io::Result<u64> {
         let [caller, called] = self.processes();
         Ok(resident(caller)?.max(resident(called)?))
+    }
+
+    /// The part of that memory which the process shares with nobody, in bytes.
+    ///
+    /// # Errors
+    /// When one of them has ended.
+    pub fn private(&self) -> io::Result<u64> {
+        let [caller, called] = self.processes();
+        Ok(private(caller)?.max(private(called)?))
     }
 
     /// The processor time that both have used so far.

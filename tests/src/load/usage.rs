@@ -12,13 +12,26 @@ const TICKS: u64 = 100;
 /// # Errors
 /// When there is no such process.
 pub fn resident(process: u32) -> io::Result<u64> {
+    status(process, "VmRSS:")
+}
+
+/// The part of it that holds the process' own data and no file (`RssAnon`). The rest, most of
+/// it the program, is in RAM once for all processes that run the same program.
+///
+/// # Errors
+/// When there is no such process.
+pub fn private(process: u32) -> io::Result<u64> {
+    status(process, "RssAnon:")
+}
+
+fn status(process: u32, field: &str) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{process}/status"))?;
     text.lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .find_map(|line| line.strip_prefix(field))
         .and_then(|rest| rest.split_whitespace().next())
         .and_then(|kibibytes| kibibytes.parse::<u64>().ok())
         .map(|kibibytes| kibibytes * 1024)
-        .ok_or_else(|| io::Error::other("no VmRSS in the status of the process"))
+        .ok_or_else(|| io::Error::other(format!("no {field} in the status of the process")))
 }
 
 /// The processor time that a process has used, to a hundredth of a second.
@@ -48,7 +61,8 @@ mod tests {
     #[test]
     fn this_process_has_memory_and_time() {
         let own = std::process::id();
-        assert!(resident(own).unwrap() > 100_000);
+        let (resident, private) = (resident(own).unwrap(), private(own).unwrap());
+        assert!(private > 50_000 && private < resident);
         let start = std::time::Instant::now();
         while cpu_time(own).unwrap() < Duration::from_millis(20) {
             assert!(start.elapsed() < Duration::from_secs(20));

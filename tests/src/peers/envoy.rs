@@ -83,9 +83,17 @@ pub struct EnvoyPair {
 impl EnvoyPair {
     /// Starts a pair that leads to the application at `app`, each with `workers` threads.
     ///
+    /// As Envoy comes it resumes TLS sessions: it remembers one a listener, and a connection
+    /// that resumes it shows no certificate and computes no signature. Without `resuming` each
+    /// connection makes a full handshake.
+    ///
     /// # Errors
     /// [`EnvoyError`]
-    pub async fn start(app: SocketAddr, workers: usize) -> Result<Self, EnvoyError> {
+    pub async fn start(
+        app: SocketAddr,
+        workers: usize,
+        resuming: bool,
+    ) -> Result<Self, EnvoyError> {
         let files = tempfile::tempdir()?;
         write_certificates(files.path())?;
         let ports = free_ports(2)?;
@@ -104,7 +112,7 @@ impl EnvoyPair {
             files.path(),
             "caller",
             workers,
-            &config(entry, None, middle, Some(upstream(files.path()))),
+            &config(entry, None, middle, Some(upstream(files.path(), resuming))),
         )?;
         wait_open(middle, &called).await?;
         wait_open(entry, &caller).await?;
@@ -214,11 +222,13 @@ fn downstream(files: &Path) -> Value {
     )
 }
 
-fn upstream(files: &Path) -> Value {
+fn upstream(files: &Path, resuming: bool) -> Value {
     transport_socket(
         "Upstream",
         &json!({
             "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            // One is Envoy's default.
+            "max_session_keys": u32::from(resuming),
             "common_tls_context": common(files, "web", "db"),
         }),
     )

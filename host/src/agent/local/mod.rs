@@ -3,20 +3,23 @@
 //! The rules are core's [`LocalState`]; here are its lock, its clock, its probes, and the order
 //! in which what it says reaches the catalog.
 
+mod kept;
 mod probe;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chancery_core::{
     Caller, CatalogCommand, CheckStatus, CheckedCheck, CheckedRegistration, Command, LocalAction,
-    LocalError, LocalState, ProbeSpec, RegistrationError, SyncKey,
+    LocalError, LocalState, Now, ProbeSpec, RegistrationError, SyncKey,
 };
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::server::{Pending, Server, SubmitError};
+use crate::store::{DataDirError, Folder};
+use kept::{Entry, Kept};
 use probe::Prober;
 
 /// How often the catalog is compared with what the agent knows (Consul's anti-entropy, for a
@@ -40,6 +43,11 @@ struct Inner {
     /// Held from asking the state what to say until it stands in the writer's queue, so that
     /// what was said later also arrives later.
     saying: tokio::sync::Mutex<()>,
+    /// What survives a restart; nothing does until [`LocalAgent::restore`].
+    kept: OnceLock<Kept>,
+    /// Held from a change of the state until it is kept, so that what changed later is also
+    /// kept later.
+    keeping: tokio::sync::Mutex<()>,
     /// Rung when something is due earlier than the run loop thinks.
     due: Notify,
     changes: watch::Sender<u64>,
@@ -57,25 +65,83 @@ impl LocalAgent {
                 prober: Prober::new(),
                 probes: Arc::new(Semaphore::new(PROBES)),
                 saying: tokio::sync::Mutex::default(),
+                kept: OnceLock::new(),
+                keeping: tokio::sync::Mutex::default(),
                 due: Notify::new(),
                 changes,
             }),
         }
     }
 
-    /// Looks after a service from now on. When this returns, the catalog has it, unless the
-    /// catalog cannot be written: then it is told again later.
+    /// Registers again what `folder` keeps from before, and keeps there what is registered from
+    /// now on. What can no longer be registered is left in the folder and said in the log.
     ///
     /// # Errors
     ///
-    /// As core's [`LocalState::register`]; nothing is changed.
+    /// When the folder cannot be read.
+    pub fn restore(&self, folder: Folder) -> Result<(), DataDirError> {
+        let (kept, entries) = Kept::open(folder)?;
+        let now = self.inner.server.clock().now();
+        let mut state = self.lock();
+        let node = state.node().name.clone();
+        let settings = state.settings().clone();
+        for entry in entries {
+            let name = entry.name().to_owned();
+            let registered = match entry {
+                Entry::Service(said) => said
+                    .check(&node, &settings)
+                    .and_then(|checked| state.register(checked, true, now)),
+                Entry::Check(said) => said
+                    .check(&node, &settings)
+                    .and_then(|checked| state.register_check(checked, now)),
+            };
+            if let Err(error) = registered {
+                tracing::warn!(name, %error, "what was registered before cannot be any more");
+            }
+        }
+        drop(state);
+        // A second call would be a mistake of the caller's; the first folder stays.
+        drop(self.inner.kept.set(kept));
+        Ok(())
+    }
+
+    /// Looks after a service from now on, also after a restart. When this returns, the catalog
+    /// has it, unless the catalog cannot be written: then it is told again later.
+    ///
+    /// # Errors
+    ///
+    /// As core's [`LocalState::register`]; nothing is changed. Or
+    /// [`RegistrationError::NotKept`].
     pub async fn register(
         &self,
         registration: CheckedRegistration,
         replace_checks: bool,
     ) -> Result<(), RegistrationError> {
+        let agent = self.clone();
+        uninterrupted(async move {
+            agent
+                .register_and_keep(registration, replace_checks)
+                .await
+                .map_err(|reason| RegistrationError::NotKept { reason })?
+        })
+        .await
+        .unwrap_or_else(|reason| Err(RegistrationError::NotKept { reason }))?;
+        self.settle_and_reschedule().await;
+        Ok(())
+    }
+
+    /// Looks after a service that the configuration names. It is not kept: the next start reads
+    /// the configuration again.
+    ///
+    /// # Errors
+    ///
+    /// As core's [`LocalState::register`]; nothing is changed.
+    pub async fn register_configured(
+        &self,
+        registration: CheckedRegistration,
+    ) -> Result<(), RegistrationError> {
         let now = self.inner.server.clock().now();
-        self.lock().register(registration, replace_checks, now)?;
+        self.lock().register(registration, true, now)?;
         self.settle_and_reschedule().await;
         Ok(())
     }
@@ -84,22 +150,33 @@ impl LocalAgent {
     ///
     /// # Errors
     ///
-    /// As core's [`LocalState::deregister_service`].
+    /// As core's [`LocalState::deregister_service`], or [`LocalError::NotForgotten`].
     pub async fn deregister(&self, id: &str) -> Result<(), LocalError> {
-        let now = self.inner.server.clock().now();
-        self.lock().deregister_service(id, now)?;
-        self.settle_and_reschedule().await;
-        Ok(())
+        let id = id.to_owned();
+        self.remove(move |state, now| state.deregister_service(&id, now))
+            .await
     }
 
-    /// Looks after a check that is registered by itself.
+    /// Looks after a check that is registered by itself, also after a restart.
     ///
     /// # Errors
     ///
-    /// As core's [`LocalState::register_check`]; nothing is changed.
+    /// As core's [`LocalState::register_check`]; nothing is changed. Or
+    /// [`RegistrationError::NotKept`].
     pub async fn register_check(&self, check: CheckedCheck) -> Result<(), RegistrationError> {
-        let now = self.inner.server.clock().now();
-        self.lock().register_check(check, now)?;
+        let agent = self.clone();
+        uninterrupted(async move {
+            let _order = agent.inner.keeping.lock().await;
+            let said = Box::new(check.said().clone());
+            let now = agent.inner.server.clock().now();
+            agent.lock().register_check(check, now)?;
+            agent
+                .keep(Entry::Check(said))
+                .await
+                .map_err(|reason| RegistrationError::NotKept { reason })
+        })
+        .await
+        .unwrap_or_else(|reason| Err(RegistrationError::NotKept { reason }))?;
         self.settle_and_reschedule().await;
         Ok(())
     }
@@ -108,12 +185,11 @@ impl LocalAgent {
     ///
     /// # Errors
     ///
-    /// As core's [`LocalState::deregister_check`].
+    /// As core's [`LocalState::deregister_check`], or [`LocalError::NotForgotten`].
     pub async fn deregister_check(&self, check_id: &str) -> Result<(), LocalError> {
-        let now = self.inner.server.clock().now();
-        self.lock().deregister_check(check_id, now)?;
-        self.settle_and_reschedule().await;
-        Ok(())
+        let check_id = check_id.to_owned();
+        self.remove(move |state, now| state.deregister_check(&check_id, now))
+            .await
     }
 
     /// Takes a word about a TTL check.
@@ -157,6 +233,7 @@ impl LocalAgent {
         let mut reconcile = tokio::time::interval(RECONCILE);
         loop {
             self.settle().await;
+            self.tidy().await;
             let clock = self.inner.server.clock();
             let next = self.lock().next_deadline();
             let alarm = async {
@@ -174,6 +251,69 @@ impl LocalAgent {
                 }
             }
         }
+    }
+
+    async fn register_and_keep(
+        &self,
+        registration: CheckedRegistration,
+        replace_checks: bool,
+    ) -> Result<Result<(), RegistrationError>, String> {
+        let _order = self.inner.keeping.lock().await;
+        let id = registration.id().to_owned();
+        let mut said = registration.said().clone();
+        let now = self.inner.server.clock().now();
+        {
+            let mut state = self.lock();
+            if let Err(error) = state.register(registration, replace_checks, now) {
+                return Ok(Err(error));
+            }
+            // A sidecar keeps the port that it was given.
+            let given = state
+                .services()
+                .find(|service| service.sidecar_of.as_deref() == Some(&id))
+                .map(|sidecar| sidecar.instance.port);
+            if let (Some(sidecar), Some(port)) = (&mut said.sidecar, given) {
+                sidecar.port = port;
+            }
+        }
+        self.keep(Entry::Service(Box::new(said))).await.map(Ok)
+    }
+
+    async fn remove(
+        &self,
+        removal: impl FnOnce(&mut LocalState, Now) -> Result<(), LocalError> + Send + 'static,
+    ) -> Result<(), LocalError> {
+        let agent = self.clone();
+        uninterrupted(async move {
+            let _order = agent.inner.keeping.lock().await;
+            let now = agent.inner.server.clock().now();
+            removal(&mut agent.lock(), now)?;
+            agent
+                .forget_what_is_gone()
+                .await
+                .map_err(|reason| LocalError::NotForgotten { reason })
+        })
+        .await
+        .unwrap_or_else(|reason| Err(LocalError::NotForgotten { reason }))?;
+        self.settle_and_reschedule().await;
+        Ok(())
+    }
+
+    /// Call it with the order held.
+    async fn keep(&self, entry: Entry) -> Result<(), String> {
+        match self.inner.kept.get() {
+            Some(kept) => kept.keep(entry).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Call it with the order held.
+    async fn forget_what_is_gone(&self) -> Result<(), String> {
+        let Some(kept) = self.inner.kept.get() else {
+            return Ok(());
+        };
+        let gone = kept.gone(&self.lock());
+        kept.forget(gone).await
     }
 
     /// For a change from outside: afterwards the run loop looks anew at when it is due.
@@ -210,6 +350,14 @@ impl LocalAgent {
             if let Err(error) = settled {
                 self.not_stored(key, &error);
             }
+        }
+    }
+
+    /// Strikes what left by itself, because it was critical for too long.
+    async fn tidy(&self) {
+        let _order = self.inner.keeping.lock().await;
+        if let Err(reason) = self.forget_what_is_gone().await {
+            tracing::warn!(reason, "a service that is gone comes back with a restart");
         }
     }
 
@@ -251,4 +399,12 @@ impl LocalAgent {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Does `work` to its end, also when nobody waits for it any more: a client that goes away must
+/// not leave a change half kept.
+async fn uninterrupted<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, String> {
+    tokio::spawn(work).await.map_err(|error| error.to_string())
 }

@@ -1,7 +1,6 @@
 //! `connect proxy` as far as it goes without connections.
 
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::server::{Ran, Server, alone, command, ran};
 
@@ -98,15 +97,12 @@ fn flags_that_mean_nothing_are_accepted_with_a_warning_each() {
 #[test]
 fn the_sidecar_is_looked_up_with_our_variables_before_consuls() {
     let server = Server::start(one_sidecar);
-    let folder = TempDir::new().expect("a folder");
-    let file = folder.path().join("token");
-    std::fs::write(&file, "ours\n").expect("written");
-    let file = file.to_str().expect("a path").to_owned();
     let address = server.address.clone();
     let variable = move |name: &str| match name {
         "CHANCERY_HTTP_ADDR" => Some(address.clone()),
         "CONSUL_HTTP_ADDR" => Some("127.0.0.1:1".to_owned()),
-        "CHANCERY_HTTP_TOKEN_FILE" => Some(file.clone()),
+        "CHANCERY_HTTP_TOKEN" => Some("ours".to_owned()),
+        "CONSUL_HTTP_TOKEN" => Some("theirs".to_owned()),
         _ => None,
     };
     let look = |service: &str| {

@@ -114,16 +114,20 @@ impl Registry {
         })
     }
 
-    /// Cuts every connection of each peer that `allowed` no longer allows. Returns how many.
-    pub(crate) fn cut_unless(&self, mut allowed: impl FnMut(&ServiceId) -> bool) -> usize {
+    /// Cuts every connection of each peer for which `denied` gives a reason. Returns the peers,
+    /// how many connections each had, and the reasons.
+    pub(crate) fn cut_denied<R>(
+        &self,
+        mut denied: impl FnMut(&ServiceId) -> Option<R>,
+    ) -> Vec<(ServiceId, usize, R)> {
         let inner = self.lock();
-        let mut cut = 0;
+        let mut cut = Vec::new();
         for peer in inner.peers.values() {
-            if !allowed(&peer.id) {
+            if let Some(reason) = denied(&peer.id) {
                 peer.connections
                     .values()
                     .for_each(CancellationToken::cancel);
-                cut += peer.connections.len();
+                cut.push((peer.id.clone(), peer.connections.len(), reason));
             }
         }
         cut
@@ -131,7 +135,7 @@ impl Registry {
 
     /// Cuts everything, handshakes too.
     pub(crate) fn cut_all(&self) {
-        self.cut_unless(|_| false);
+        self.cut_denied(|_| Some(()));
         let inner = self.lock();
         for source in inner.sources.values() {
             source.handshakes.iter().for_each(|(_, cut)| cut.cancel());

@@ -30,8 +30,11 @@ fn a_change_cuts_the_denied_and_no_other() {
     let registry = registry(|_| {});
     let web = [entered(&registry, "web"), entered(&registry, "web")];
     let api = entered(&registry, "api");
-    let cut = registry.cut_unless(|id| id.service().as_str() != "web");
-    assert_eq!(cut, 2);
+    let cut = registry.cut_denied(|id| (id.service().as_str() == "web").then_some("why"));
+    let [(peer, 2, "why")] = cut.as_slice() else {
+        panic!("{cut:?}");
+    };
+    assert_eq!(peer.service().as_str(), "web");
     assert!(web.iter().all(|handle| handle.cut().is_cancelled()));
     assert!(!api.cut().is_cancelled());
 }

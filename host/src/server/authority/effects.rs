@@ -64,6 +64,13 @@ impl AuthorityHost {
         }
     }
 
+    /// Carries out what is due now, so that a server that has just founded its trust domain has
+    /// a root before it answers its first request. Returns when nothing is due or something
+    /// failed: [`AuthorityHost::run`] goes on from there.
+    pub async fn settle(&self) {
+        while let Ok(Some(Done::Changed)) = self.step().await {}
+    }
+
     async fn step(&self) -> Result<Option<Done>, AuthorityFailure> {
         let view = self.inner.server.view();
         let authority = view.state().authority();

@@ -4,6 +4,8 @@
 //! was checked is what is used. Whoever can write to the directory could otherwise have the agent
 //! open, overwrite or hand out a file of their choice.
 
+mod folder;
+
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,6 +15,8 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
+
+pub use folder::Folder;
 
 /// A data directory, checked, and locked against a second agent for as long as a clone lives.
 #[derive(Clone, Debug)]

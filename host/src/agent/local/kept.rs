@@ -1,0 +1,145 @@
+//! What clients registered, one file a thing, so that it is there after a restart.
+//!
+//! Consul keeps the same in `services/` and `checks/` of its data directory. Kept is what was
+//! said, not what came of it: it is checked anew at each start.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use chancery_core::{CheckRegistration, LocalState, Registration};
+use serde::{Deserialize, Serialize};
+
+use crate::store::{DataDirError, Folder};
+
+/// What one file says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Entry {
+    Check(Box<CheckRegistration>),
+    Service(Box<Registration>),
+}
+
+/// Which thing a file is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    // Services first: checks are about them.
+    Service(String),
+    Check(String),
+}
+
+/// The folder, and what is in it.
+pub(super) struct Kept {
+    folder: Folder,
+    files: Mutex<BTreeMap<Subject, String>>,
+}
+
+impl Entry {
+    /// What to call it in a log.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Check(said) => &said.definition.name,
+            Self::Service(said) => &said.name,
+        }
+    }
+
+    fn subject(&self) -> Subject {
+        let or_name = |id: &str, name: &str| {
+            let chosen = if id.is_empty() { name } else { id };
+            chosen.to_owned()
+        };
+        match self {
+            Self::Check(said) => {
+                let said = &said.definition;
+                Subject::Check(or_name(&said.check_id, &said.name))
+            }
+            Self::Service(said) => Subject::Service(or_name(&said.id, &said.name)),
+        }
+    }
+}
+
+impl Subject {
+    /// A file name that no identifier can make longer or lead elsewhere.
+    fn file(&self) -> String {
+        let (kind, id) = match self {
+            Self::Check(id) => ("check", id),
+            Self::Service(id) => ("service", id),
+        };
+        let hash = digest(&SHA256, id.as_bytes());
+        let mut name = format!("{kind}-");
+        for byte in hash.as_ref() {
+            name.push_str(&format!("{byte:02x}"));
+        }
+        name.push_str(".json");
+        name
+    }
+
+    fn is_in(&self, state: &LocalState) -> bool {
+        match self {
+            Self::Check(id) => state.check(id).is_some(),
+            Self::Service(id) => state.service(id).is_some(),
+        }
+    }
+}
+
+impl Kept {
+    /// Reads what is there: services, then checks. A file that says nothing we know is left
+    /// alone and said in the log: a newer version may have written it.
+    pub(super) fn open(folder: Folder) -> Result<(Self, Vec<Entry>), DataDirError> {
+        let mut entries = BTreeMap::new();
+        for (file, contents) in folder.read_all()? {
+            match serde_json::from_slice::<Entry>(&contents) {
+                Ok(entry) => drop(entries.insert(entry.subject(), (file, entry))),
+                Err(error) => tracing::warn!(file, %error, "a kept registration is unreadable"),
+            }
+        }
+        let mut files = BTreeMap::new();
+        let mut known = Vec::new();
+        for (subject, (file, entry)) in entries {
+            files.insert(subject, file);
+            known.push(entry);
+        }
+        let files = Mutex::new(files);
+        Ok((Self { folder, files }, known))
+    }
+
+    pub(super) async fn keep(&self, entry: Entry) -> Result<(), String> {
+        let subject = entry.subject();
+        let name = subject.file();
+        let contents = serde_json::to_vec(&entry).map_err(|error| error.to_string())?;
+        let (folder, file) = (self.folder.clone(), name.clone());
+        blocking(move || folder.write(&file, &contents)).await?;
+        self.files().insert(subject, name);
+        Ok(())
+    }
+
+    /// What is kept though the agent no longer looks after it.
+    pub(super) fn gone(&self, state: &LocalState) -> Vec<String> {
+        let files = self.files();
+        let gone = files.iter().filter(|(subject, _)| !subject.is_in(state));
+        gone.map(|(_, file)| file.clone()).collect()
+    }
+
+    pub(super) async fn forget(&self, gone: Vec<String>) -> Result<(), String> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let (folder, files) = (self.folder.clone(), gone.clone());
+        blocking(move || folder.remove(&files)).await?;
+        self.files().retain(|_, file| !gone.contains(file));
+        Ok(())
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<Subject, String>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn blocking(
+    work: impl FnOnce() -> Result<(), DataDirError> + Send + 'static,
+) -> Result<(), String> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
+}
