@@ -81,6 +81,19 @@ impl Stage {
         assert_eq!(self.ping(connector).await.unwrap(), b"ping");
     }
 
+    /// Waits until the proxy knows of a deny: what is let in until then is cut again.
+    async fn wait_until_refused(&self, connector: &TlsConnector) {
+        let refused = async || {
+            let before = self.app.accepted();
+            match self.ping(connector).await {
+                Err(_refused) if self.app.accepted() == before => Ok(()),
+                Err(_cut) => Err("let in, and cut"),
+                Ok(_) => Err("let in"),
+            }
+        };
+        eventually(SOON, refused).await.unwrap();
+    }
+
     /// The refusal that the peer sees, after which the application has seen nobody.
     async fn assert_refused(&self, connector: &TlsConnector) -> String {
         let before = self.app.accepted();
@@ -146,6 +159,7 @@ async fn an_intention_decides_who_gets_in(kind: AgentKind) {
     let api = stage.connector("api").await;
     stage.assert_gets_in(&web).await;
     let denied = stage.agent.intend("web", "db", "deny").await.unwrap();
+    stage.wait_until_refused(&web).await;
     stage.assert_refused(&web).await;
     stage.assert_gets_in(&api).await;
     let reason = format!("Matched intention: DENY default/web => default/db (ID: {denied}");
