@@ -76,8 +76,11 @@
 //!             let done = AuthorityCommand::RootGenerated { epoch, operation, root, state };
 //!             inbox.push_back(Command::Authority(done));
 //!         }
-//!         Some(Effect::WakeAt(_)) | None => {} // sleep until then, or until the next command
-//!         Some(other) => unimplemented!("{other:?}"),
+//!         Some(Effect::ExtendLease { epoch, issuer, until }) => {
+//!             let extend = AuthorityCommand::ExtendLease { epoch, issuer, until };
+//!             inbox.push_back(Command::Authority(extend));
+//!         }
+//!         _ => {} // sleep until a `WakeAt`, or until the next command
 //!     }
 //! }
 //! assert!(published.authority().signing_view().is_some());
