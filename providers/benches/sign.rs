@@ -193,6 +193,7 @@ async fn built_in() -> BuiltIn {
 fn root_request(now: Timestamp) -> RootRequest {
     RootRequest {
         operation: OperationId::from_bytes([1; 16]),
+        renew: false,
         template: RootTemplate::new(
             "consul",
             &TrustDomain::parse(DOMAIN).unwrap(),

@@ -59,8 +59,8 @@ pub use options::{CaOptions, DecodedOptions, OptionMap, SecretOptions, split_sec
 pub use provider::CaProvider;
 pub use registry::{create, names, signature_check};
 pub use request::{
-    AcceptIntermediateRequest, Capabilities, ConfigureRequest, CrossSignRequest, Description,
-    ExtendedKeyUsage, IntermediateAnswer, IntermediateRequest, IntermediateTemplate, LeafRequest,
-    LeafTemplate, Operation, RootAnswer, RootRequest, RootTemplate, SignIntermediateRequest,
-    Validity,
+    AcceptIntermediateRequest, Capabilities, CleanUpRequest, CleanUpScope, ConfigureRequest,
+    CrossSignRequest, Description, ExtendedKeyUsage, IntermediateAnswer, IntermediateRequest,
+    IntermediateTemplate, LeafRequest, LeafTemplate, Operation, RootAnswer, RootRequest,
+    RootTemplate, SignIntermediateRequest, Validity,
 };

@@ -10,15 +10,15 @@
 //! | `sign_leaf` | signs | `<inter>/issuer/<id>/sign/leaf-cert` | `sign-leaf` |
 //! | `sign_intermediate` | signs | `<root>/issuer/<id>/sign-intermediate` | `sign-intermediate` |
 //! | `cross_sign` | signs | `<root>/issuer/<id>/sign-self-issued` | `cross-sign` |
-//! | `clean_up` | forgets the keys | `DELETE sys/mounts/<inter>`, token revoked | `clean-up` |
+//! | `clean_up` | forgets the keys | `DELETE <inter>/issuer/<id>`, `DELETE sys/mounts/<inter>` | `clean-up` |
 
 use async_trait::async_trait;
 use chancery_core::Secret;
 use rustls_pki_types::CertificateDer;
 
 use crate::{
-    AcceptIntermediateRequest, ConfigureRequest, CrossSignRequest, Description, IntermediateAnswer,
-    IntermediateRequest, LeafRequest, ProviderError, RootAnswer, RootRequest,
+    AcceptIntermediateRequest, CleanUpRequest, ConfigureRequest, CrossSignRequest, Description,
+    IntermediateAnswer, IntermediateRequest, LeafRequest, ProviderError, RootAnswer, RootRequest,
     SignIntermediateRequest,
 };
 
@@ -58,7 +58,7 @@ pub trait CaProvider: Send + Sync {
     /// read. Guard: deadline, retries.
     async fn configure(&mut self, request: &ConfigureRequest) -> Result<(), ProviderError>;
 
-    /// Describes the root, making one only if this instance has none.
+    /// Describes the root, making one only if this instance has none or a new one is wanted.
     ///
     /// May be called twice, also at the same time: all calls on one instance get the same
     /// root. After a crash it is asked again with the same operation and the state of the last
@@ -70,8 +70,9 @@ pub trait CaProvider: Send + Sync {
 
     /// Makes or renews the intermediate that signs leafs, or a CSR for it.
     ///
-    /// May be called twice: the same operation gives the same key, another operation a new
-    /// one. With a CSR, signing goes on with the old issuer until
+    /// May be called twice: the same operation gives the same key. Without
+    /// [`renew`](IntermediateRequest::renew) an intermediate that signs already is answered
+    /// with, so that restarts never make a second one. With a CSR, signing goes on with the old issuer until
     /// [`accept_intermediate`](Self::accept_intermediate). Persist: in the answer's state.
     /// Errors: `Refused` without `own_intermediate` and `external_intermediate`, else all
     /// kinds. Guard: deadline, retries, intermediate policy.
@@ -122,12 +123,12 @@ pub trait CaProvider: Send + Sync {
         request: &CrossSignRequest,
     ) -> Result<CertificateDer<'static>, ProviderError>;
 
-    /// Gives up what it holds, because another provider has taken over.
+    /// Gives up what it holds, because another incarnation has taken over.
     ///
     /// May be called twice. Afterwards everything but `describe` and `clean_up` is `Refused`.
-    /// Removes nothing that another configuration of the same backend uses. Errors:
-    /// `Unavailable`, `Unauthorised`. Guard: deadline, retries.
-    async fn clean_up(&self) -> Result<(), ProviderError>;
+    /// Removes nothing that [`keep`](CleanUpRequest::keep) names, nor what it did not make.
+    /// Errors: `Unavailable`, `Unauthorised`. Guard: deadline, retries.
+    async fn clean_up(&self, request: &CleanUpRequest) -> Result<(), ProviderError>;
 }
 
 /// So that a [`Guard`](crate::Guard) can hold what the registry made.
@@ -180,7 +181,7 @@ impl CaProvider for Box<dyn CaProvider> {
         (**self).cross_sign(request).await
     }
 
-    async fn clean_up(&self) -> Result<(), ProviderError> {
-        (**self).clean_up().await
+    async fn clean_up(&self, request: &CleanUpRequest) -> Result<(), ProviderError> {
+        (**self).clean_up(request).await
     }
 }

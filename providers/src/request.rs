@@ -125,6 +125,9 @@ pub struct ConfigureRequest {
 pub struct RootRequest {
     /// Which wish this is.
     pub operation: OperationId,
+    /// Whether a new root is wanted although the state or the backend holds one already. The
+    /// one that this very operation has made counts as new.
+    pub renew: bool,
     /// What the root shall say if one has to be made.
     pub template: RootTemplate,
 }
@@ -168,8 +171,11 @@ pub struct RootAnswer {
     reason = "the host writes every request out in full: a new field must be decided there"
 )]
 pub struct IntermediateRequest {
-    /// Which wish this is: another id asks for another intermediate (renewal).
+    /// Which wish this is.
     pub operation: OperationId,
+    /// Whether a new intermediate is wanted although there is one under this root already. The
+    /// one that this very operation has made counts as new.
+    pub renew: bool,
     /// What the intermediate shall say. In a CSR only name, URI and key appear.
     pub template: IntermediateTemplate,
     /// The key to make.
@@ -302,6 +308,30 @@ pub struct CrossSignRequest {
     pub serial: Serial,
     /// When it shall live. A provider shortens it to its issuer's end, never lengthens it.
     pub validity: Validity,
+}
+
+/// What a provider is told that it may give up.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the host writes every request out in full: a new field must be decided there"
+)]
+pub struct CleanUpRequest {
+    /// How much is over.
+    pub scope: CleanUpScope,
+    /// Roots and intermediates that are still trusted or still sign, of whichever provider:
+    /// what holds them, and the keys of them, must stay.
+    pub keep: Vec<CertificateDer<'static>>,
+}
+
+/// How much of what a provider holds is no longer needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CleanUpScope {
+    /// It will sign no more leafs, but peers still trust its root.
+    Issuing,
+    /// Nobody trusts anything of it any more.
+    Everything,
 }
 
 /// The time between which a certificate counts, both ends included, in whole seconds.

@@ -24,9 +24,9 @@ use self::keys::CaKey;
 pub(crate) use self::keys::key_pair;
 use crate::options::Decoder;
 use crate::{
-    AcceptIntermediateRequest, CaProvider, Capabilities, ConfigureRequest, CrossSignRequest,
-    DecodedOptions, Description, IntermediateAnswer, IntermediateRequest, LeafRequest,
-    ProviderError, RootAnswer, RootRequest, SignIntermediateRequest,
+    AcceptIntermediateRequest, CaProvider, Capabilities, CleanUpRequest, ConfigureRequest,
+    CrossSignRequest, DecodedOptions, Description, IntermediateAnswer, IntermediateRequest,
+    LeafRequest, ProviderError, RootAnswer, RootRequest, SignIntermediateRequest,
 };
 
 /// The name that selects this provider in a configuration: Consul's.
@@ -204,8 +204,9 @@ impl CaProvider for BuiltIn {
         cross_sign::cross_sign(&root, request)
     }
 
-    async fn clean_up(&self) -> Result<(), ProviderError> {
+    async fn clean_up(&self, _request: &CleanUpRequest) -> Result<(), ProviderError> {
         let _making = self.making.lock().await;
+        // Nobody asks it to sign again, whatever is kept: what signs by then is another.
         self.hold(Held {
             retired: true,
             ..Held::default()

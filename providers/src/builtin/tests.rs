@@ -7,8 +7,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::*;
 use crate::{
-    ErrorKind, ExtendedKeyUsage, IntermediateTemplate, KeySpec, LeafTemplate, RootTemplate,
-    Validity, split_secrets,
+    CleanUpScope, ErrorKind, ExtendedKeyUsage, IntermediateTemplate, KeySpec, LeafTemplate,
+    RootTemplate, Validity, split_secrets,
 };
 
 const DOMAIN: &str = "11111111-2222-3333-4444-555555555555.consul";
@@ -47,6 +47,7 @@ async fn configured(state: Option<Secret>) -> BuiltIn {
 fn root_request(key: KeySpec) -> RootRequest {
     RootRequest {
         operation: OperationId::from_bytes([1; 16]),
+        renew: false,
         template: RootTemplate {
             common_name: "pri-abcd1234.consul.ca.11111111.consul".into(),
             uri: format!("spiffe://{DOMAIN}"),
@@ -254,6 +255,7 @@ async fn an_intermediate_from_another_ca_signs_leafs() {
     let secondary = configured(None).await;
     let wish = IntermediateRequest {
         operation: OperationId::from_bytes([2; 16]),
+        renew: false,
         template: intermediate_template(10),
         key: KeySpec::EcP256,
     };
@@ -327,6 +329,7 @@ async fn an_intermediate_for_another_key_is_refused() {
     secondary
         .intermediate(&IntermediateRequest {
             operation: OperationId::from_bytes([2; 16]),
+            renew: false,
             template: intermediate_template(10),
             key: KeySpec::EcP256,
         })
@@ -460,8 +463,12 @@ async fn what_cannot_be_cross_signed_is_refused() {
 async fn cleaned_up_it_signs_no_more() {
     let provider = configured(None).await;
     provider.root(&root_request(KeySpec::EcP256)).await.unwrap();
-    provider.clean_up().await.unwrap();
-    provider.clean_up().await.unwrap();
+    let all = CleanUpRequest {
+        scope: CleanUpScope::Everything,
+        keep: Vec::new(),
+    };
+    provider.clean_up(&all).await.unwrap();
+    provider.clean_up(&all).await.unwrap();
     let leaf = provider.sign_leaf(&leaf_request(KeySpec::EcP256, 1)).await;
     assert_eq!(leaf.unwrap_err().kind(), ErrorKind::Refused);
     let root = provider.root(&root_request(KeySpec::EcP256)).await;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Report;
 use super::stage::{CANARY, DAY, Stage, YEAR};
-use crate::{CaProvider, ErrorKind, KeySpec};
+use crate::{CaProvider, CleanUpRequest, CleanUpScope, ErrorKind, KeySpec};
 
 pub(super) async fn check<P: CaProvider + 'static>(stage: &Stage<'_, P>, report: &mut Report) {
     report.record(
@@ -80,20 +80,27 @@ async fn early_cross<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<()
 
 async fn twice<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), String> {
     let rooted = stage.rooted().await?;
-    stage.done("clean up", rooted.provider.clean_up().await)?;
-    stage.done("clean up", rooted.provider.clean_up().await)
+    stage.done("clean up", rooted.provider.clean_up(&everything()).await)?;
+    stage.done("clean up", rooted.provider.clean_up(&everything()).await)
 }
 
 async fn late_leaf<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), String> {
     let rooted = stage.rooted().await?;
-    stage.done("clean up", rooted.provider.clean_up().await)?;
+    stage.done("clean up", rooted.provider.clean_up(&everything()).await)?;
     let request = stage.leaf_request(KeySpec::EcP256)?;
     stage.refused(rooted.provider.sign_leaf(&request).await)
 }
 
 async fn late_root<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), String> {
     let rooted = stage.rooted().await?;
-    stage.done("clean up", rooted.provider.clean_up().await)?;
+    stage.done("clean up", rooted.provider.clean_up(&everything()).await)?;
     let request = stage.root_request(1, YEAR)?;
     stage.refused(rooted.provider.root(&request).await)
+}
+
+fn everything() -> CleanUpRequest {
+    CleanUpRequest {
+        scope: CleanUpScope::Everything,
+        keep: Vec::new(),
+    }
 }

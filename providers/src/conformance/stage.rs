@@ -148,6 +148,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
     ) -> Result<RootRequest, String> {
         Ok(RootRequest {
             operation: OperationId::from_bytes([operation; 16]),
+            renew: false,
             template: RootTemplate::new(
                 "conformance",
                 &trust_domain()?,
@@ -181,6 +182,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
     ) -> Result<IntermediateRequest, String> {
         Ok(IntermediateRequest {
             operation: OperationId::from_bytes([operation; 16]),
+            renew: false,
             template: self.intermediate_template(YEAR)?,
             key: self.setup.key,
         })

@@ -4,8 +4,8 @@ use rustls_pki_types::CertificateDer;
 
 use super::*;
 use crate::{
-    AcceptIntermediateRequest, BuiltIn, Capabilities, ConfigureRequest, CrossSignRequest,
-    Deadlines, Description, ErrorKind, Guard, GuardSettings, IntermediateAnswer,
+    AcceptIntermediateRequest, BuiltIn, Capabilities, CleanUpRequest, ConfigureRequest,
+    CrossSignRequest, Deadlines, Description, ErrorKind, Guard, GuardSettings, IntermediateAnswer,
     IntermediateRequest, LeafRequest, Limits, ProviderError, RootAnswer, RootRequest,
     SignIntermediateRequest,
 };
@@ -250,10 +250,10 @@ impl CaProvider for Liar {
         self.inner.cross_sign(request).await
     }
 
-    async fn clean_up(&self) -> Result<(), ProviderError> {
+    async fn clean_up(&self, request: &CleanUpRequest) -> Result<(), ProviderError> {
         if self.lie == Lie::IgnoresCleanUp {
             return Ok(());
         }
-        self.inner.clean_up().await
+        self.inner.clean_up(request).await
     }
 }

@@ -18,9 +18,9 @@ use self::audit::Auditor;
 use self::limits::Gate;
 pub use self::limits::Limits;
 use crate::{
-    AcceptIntermediateRequest, CaProvider, ConfigureRequest, CrossSignRequest, Description,
-    IntermediateAnswer, IntermediateRequest, LeafRequest, Operation, ProviderError, RootAnswer,
-    RootRequest, SignIntermediateRequest,
+    AcceptIntermediateRequest, CaProvider, CleanUpRequest, ConfigureRequest, CrossSignRequest,
+    Description, IntermediateAnswer, IntermediateRequest, LeafRequest, Operation, ProviderError,
+    RootAnswer, RootRequest, SignIntermediateRequest,
 };
 
 /// Wraps a provider; implements every method of the trait itself.
@@ -243,9 +243,9 @@ impl<P: CaProvider> CaProvider for Guard<P> {
             .await
     }
 
-    async fn clean_up(&self) -> Result<(), ProviderError> {
+    async fn clean_up(&self, request: &CleanUpRequest) -> Result<(), ProviderError> {
         self.attempts(Operation::CleanUp)
-            .until_done(move || self.provider.clean_up())
+            .until_done(move || self.provider.clean_up(request))
             .await
     }
 }

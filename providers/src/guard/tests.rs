@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::conformance::fixture;
-use crate::{BuiltIn, ErrorKind, KeySpec, SecretOptions};
+use crate::{BuiltIn, CleanUpScope, ErrorKind, KeySpec, SecretOptions};
 
 /// The built-in CA, which fails as told before it answers, and whose leafs can be changed.
 #[derive(Default)]
@@ -90,9 +90,16 @@ impl CaProvider for Scripted {
         self.inner.cross_sign(request).await
     }
 
-    async fn clean_up(&self) -> Result<(), ProviderError> {
+    async fn clean_up(&self, request: &CleanUpRequest) -> Result<(), ProviderError> {
         self.play().await?;
-        self.inner.clean_up().await
+        self.inner.clean_up(request).await
+    }
+}
+
+fn everything() -> CleanUpRequest {
+    CleanUpRequest {
+        scope: CleanUpScope::Everything,
+        keep: Vec::new(),
     }
 }
 
@@ -138,7 +145,7 @@ async fn what_is_unavailable_is_asked_again() {
 #[tokio::test(start_paused = true)]
 async fn it_gives_up_after_five_attempts_and_tells_the_story() {
     let guard = guarded(Scripted::failing(vec![unavailable(); 9]), Limits::NONE).await;
-    let error = guard.clean_up().await.unwrap_err();
+    let error = guard.clean_up(&everything()).await.unwrap_err();
     assert_eq!(error.to_string(), "connection refused");
     let call = error.call().unwrap();
     assert_eq!((call.attempts, call.operation), (5, Operation::CleanUp));

@@ -132,6 +132,7 @@ impl AuthorityHost {
             .ok_or(AuthorityFailure::NotFounded)?;
         let request = RootRequest {
             operation,
+            renew: false,
             template: RootTemplate::new(
                 &provider,
                 trust_domain,
