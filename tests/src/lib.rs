@@ -24,5 +24,6 @@ pub use mesh::{
 };
 pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
-    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, PeerError, consul_binary, envoy_binary,
+    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, OpenBao, OpenBaoError, PeerError,
+    consul_binary, envoy_binary, openbao_binary,
 };
