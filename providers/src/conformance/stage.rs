@@ -14,8 +14,9 @@ use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 use super::Setup;
 use crate::{
     CaProvider, ConfigureRequest, CrossSignRequest, ErrorKind, ExtendedKeyUsage,
-    IntermediateRequest, IntermediateTemplate, KeySpec, LeafRequest, LeafTemplate, ProviderError,
-    RootAnswer, RootRequest, RootTemplate, SignIntermediateRequest, Validity,
+    IntermediateAnswer, IntermediateRequest, IntermediateTemplate, KeySpec, LeafRequest,
+    LeafTemplate, ProviderError, RootAnswer, RootRequest, RootTemplate, SignIntermediateRequest,
+    Validity,
 };
 
 /// Where checks run.
@@ -70,11 +71,19 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
         self.rooted_for(10 * YEAR).await
     }
 
-    /// A provider with a root that lives so long.
+    /// A provider with a root that lives so long, and with the intermediate that signs leafs
+    /// if it makes its own.
     pub(super) async fn rooted_for(&self, life: Duration) -> Result<Rooted<P>, String> {
         let provider = self.configured(None).await?;
         let request = self.root_request(1, life)?;
-        let answer = self.done("root", provider.root(&request).await)?;
+        let mut answer = self.done("root", provider.root(&request).await)?;
+        if provider.describe().capabilities.own_intermediate {
+            let request = self.intermediate_request(5)?;
+            let made = self.done("intermediate", provider.intermediate(&request).await)?;
+            if let IntermediateAnswer::Ready { state, .. } = made {
+                answer.state = state;
+            }
+        }
         let root = self.checked_root(&answer.certificate)?;
         Ok(Rooted {
             provider,
