@@ -25,6 +25,7 @@ mod root;
 mod stage;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chancery_core::Timestamp;
 use rustls_pki_types::SignatureVerificationAlgorithm;
@@ -42,8 +43,9 @@ pub type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
 pub struct Setup {
     /// With what signatures are verified.
     pub algorithms: Algorithms,
-    /// What time it is; certificates are asked for around it.
-    pub now: Timestamp,
+    /// What time it is; certificates are asked for around it. One that stands still will do
+    /// for a CA that takes its dates from the requests, not for one that has its own clock.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// The key to ask for.
     pub key: KeySpec,
     /// The provider's options.
@@ -53,12 +55,12 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A set-up for a provider that needs no options.
+    /// A set-up for a provider that needs no options. For it, it is always `now`.
     #[must_use]
     pub fn new(algorithms: Algorithms, now: Timestamp, key: KeySpec) -> Self {
         Self {
             algorithms,
-            now,
+            clock: Arc::new(move || now),
             key,
             options: OptionMap::new(),
             secrets: SecretOptions::default(),

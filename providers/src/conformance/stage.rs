@@ -42,6 +42,11 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
         }
     }
 
+    /// What time it is.
+    pub(super) fn now(&self) -> Timestamp {
+        (self.setup.clock)()
+    }
+
     /// An empty provider.
     pub(super) fn make(&self) -> P {
         (self.make)()
@@ -166,7 +171,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
                 self.setup.key,
                 life,
                 // Not backdated by the template, and the clocks may differ a little.
-                self.setup.now.saturating_sub(MINUTE),
+                self.now().saturating_sub(MINUTE),
             ),
         })
     }
@@ -181,7 +186,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
             [9; 8],
             serial(&[0x51; 16])?,
             life,
-            self.setup.now,
+            self.now(),
         ))
     }
 
@@ -217,7 +222,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
         Ok(CrossSignRequest {
             root: root.clone(),
             serial: serial(&[0x61; 16])?,
-            validity: Validity::backdated(life, self.setup.now),
+            validity: Validity::backdated(life, self.now()),
         })
     }
 
@@ -261,7 +266,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
                 common_name: "web.svc.default.11111111.consul".to_owned(),
                 uri,
                 serial: serial(number)?,
-                validity: Validity::backdated(DAY, self.setup.now),
+                validity: Validity::backdated(DAY, self.now()),
                 key_usages,
                 extended_key_usages: vec![
                     ExtendedKeyUsage::ClientAuth,
@@ -272,13 +277,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
     }
 
     pub(super) fn checked_root(&self, root: &[u8]) -> Result<CheckedRoot, String> {
-        CheckedRoot::check(
-            root,
-            &CaPolicy::any(),
-            self.setup.algorithms,
-            self.setup.now,
-        )
-        .map_err(text)
+        CheckedRoot::check(root, &CaPolicy::any(), self.setup.algorithms, self.now()).map_err(text)
     }
 
     /// Who signed the leaf of `chain`: the first intermediate in it, else the root.
@@ -313,7 +312,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
             signature: SignatureCheck::Verify,
         };
         let chain = chain.iter().map(|der| der.to_vec()).collect();
-        CheckedLeaf::check(chain, &expected, self.setup.algorithms, self.setup.now).map_err(text)
+        CheckedLeaf::check(chain, &expected, self.setup.algorithms, self.now()).map_err(text)
     }
 }
 

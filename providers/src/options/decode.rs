@@ -86,7 +86,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(super) fn bool(&mut self, name: &str, default: bool) -> bool {
+    pub(crate) fn bool(&mut self, name: &str, default: bool) -> bool {
         match self.value(name) {
             None => default,
             Some(Value::Bool(yes)) => *yes,
@@ -152,7 +152,7 @@ impl<'a> Decoder<'a> {
 }
 
 /// Whether `key` is a spelling of the option `name`: letter case and underscores do not count.
-pub(super) fn same_name(name: &str, key: &str) -> bool {
+pub(crate) fn same_name(name: &str, key: &str) -> bool {
     let mut letters = key.bytes().filter(|byte| *byte != b'_');
     name.bytes().all(|wanted| {
         letters

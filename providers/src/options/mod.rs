@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chancery_core::GoDuration;
 
-pub(crate) use self::decode::Decoder;
+pub(crate) use self::decode::{Decoder, same_name};
 pub use self::secrets::{SecretOptions, split_secrets};
 use crate::{KeySpec, ProviderError};
 
