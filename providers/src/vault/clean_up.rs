@@ -1,6 +1,7 @@
 //! Leaving nothing behind but what somebody still needs.
 
 use rustls_pki_types::CertificateDer;
+use serde::de::IgnoredAny;
 use vaultrs::api::pki::requests::{DeleteIssuerRequest, DeleteKeyRequest};
 use vaultrs::api::sys::requests::DisableEngineRequest;
 
@@ -52,11 +53,7 @@ async fn remove(
         mount: place.mount.clone(),
         issuer: authority.issuer_id.clone(),
     };
-    settle(
-        session,
-        session.call::<serde_json::Value>(place, call).await,
-    )
-    .await?;
+    settle(session, session.call::<IgnoredAny>(place, call).await).await?;
     // Another issuer may have the same key, as a renewed one does.
     let listed = issuers::listed(session, place).await?;
     if listed.iter().any(|other| other.key_id == authority.key_id) {
@@ -66,11 +63,7 @@ async fn remove(
         mount: place.mount.clone(),
         key: authority.key_id.clone(),
     };
-    settle(
-        session,
-        session.call::<serde_json::Value>(place, call).await,
-    )
-    .await
+    settle(session, session.call::<IgnoredAny>(place, call).await).await
 }
 
 /// `None` if the key is gone, and perhaps the mount with it.
@@ -115,17 +108,13 @@ async fn unmount(
     let call = DisableEngineRequest {
         path: place.mount.clone(),
     };
-    settle(
-        session,
-        session.call::<serde_json::Value>(place, call).await,
-    )
-    .await
+    settle(session, session.call::<IgnoredAny>(place, call).await).await
 }
 
 /// What is gone already needs no deleting.
 async fn settle(
     session: &Session,
-    answer: Result<serde_json::Value, Failure>,
+    answer: Result<IgnoredAny, Failure>,
 ) -> Result<(), ProviderError> {
     match answer {
         Ok(_) => Ok(()),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 use vaultrs::api::sys::requests::{
     EnableEngineDataConfig, EnableEngineRequest, GetConfigurationOfTheSecretEngineRequest,
@@ -45,8 +46,8 @@ pub(super) async fn create(
         }),
         options: None,
     };
-    match session.call::<()>(place, call).await {
-        Ok(()) => Ok(()),
+    match session.call::<IgnoredAny>(place, call).await {
+        Ok(_) => Ok(()),
         // Somebody was faster.
         Err(failure) if failure.says("path is already in use") => Ok(()),
         Err(failure) => Err(session.explain(failure).await),
@@ -79,7 +80,7 @@ pub(super) async fn adopt(
             mount: place.mount.clone(),
             max_lease_ttl: seconds(max_ttl),
         };
-        if let Err(failure) = session.call::<()>(place, call).await {
+        if let Err(failure) = session.call::<IgnoredAny>(place, call).await {
             return Err(session.explain(failure).await);
         }
     }
@@ -110,8 +111,8 @@ pub(super) async fn keep_role(session: &Session) -> Result<(), ProviderError> {
         role: ROLE.to_owned(),
         settings: Value::Object(wanted).to_string().into_bytes(),
     };
-    match session.call::<()>(place, call).await {
-        Ok(()) => Ok(()),
+    match session.call::<IgnoredAny>(place, call).await {
+        Ok(_) => Ok(()),
         Err(failure) => Err(session.explain(failure).await),
     }
 }
