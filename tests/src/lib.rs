@@ -8,6 +8,7 @@ mod load;
 mod mesh;
 mod pages;
 mod peers;
+mod vault;
 
 pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
 pub use harness::{
@@ -26,4 +27,8 @@ pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
     Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, OpenBao, OpenBaoError, PeerError,
     consul_binary, envoy_binary, openbao_binary,
+};
+pub use vault::{
+    TRUST_DOMAIN, configured_vault, cross_sign_request, intermediate_request, issuers_of,
+    leaf_request, now, option_map, root_request, vault_configuration,
 };

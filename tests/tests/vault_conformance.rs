@@ -5,20 +5,20 @@
     reason = "a helper of a scenario fails as its tests do"
 )]
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::SystemTime;
 
 use async_trait::async_trait;
-use chancery_core::{Secret, Timestamp};
+use chancery_core::Secret;
 use chancery_providers::{
     AcceptIntermediateRequest, CaProvider, CleanUpRequest, ConfigureRequest, CrossSignRequest,
-    Description, IntermediateAnswer, IntermediateRequest, KeySpec, LeafRequest, OptionMap,
-    ProviderError, RootAnswer, RootRequest, SecretOptions, SignIntermediateRequest, Vault,
-    VaultRights, conformance, vault_policy,
+    Description, IntermediateAnswer, IntermediateRequest, KeySpec, LeafRequest, ProviderError,
+    RootAnswer, RootRequest, SecretOptions, SignIntermediateRequest, Vault, VaultRights,
+    conformance, vault_policy,
 };
-use chancery_tests::OpenBao;
+use chancery_tests::{OpenBao, now, option_map};
 use rustls_pki_types::CertificateDer;
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_kit_passes_with_p256() {
@@ -48,23 +48,13 @@ async fn assert_passes(key: KeySpec) {
     let algorithms = rustls::crypto::aws_lc_rs::default_provider()
         .signature_verification_algorithms
         .all;
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap();
-    let now = Timestamp::from_unix(i64::try_from(now.as_secs()).unwrap());
-    let mut setup = conformance::Setup::new(algorithms, now, key);
-    setup.options = options(json!({ "Address": server.url() }));
+    let mut setup = conformance::Setup::new(algorithms, now(), key);
+    setup.clock = Arc::new(now);
+    setup.options = option_map(json!({ "Address": server.url() }));
     setup.secrets = SecretOptions::from_iter([("Token", Secret::new(token.into_bytes()))]);
     let report = conformance::run(InMountsOfItsOwn::default, &setup).await;
     assert!(report.passed(), "{report}");
     assert!(report.checks().len() >= 40, "{report}");
-}
-
-fn options(value: Value) -> OptionMap {
-    match value {
-        Value::Object(options) => options,
-        _ => OptionMap::new(),
-    }
 }
 
 /// The kit means a new CA whenever it gives no state; in Vault that is another pair of mounts.
@@ -109,7 +99,7 @@ impl CaProvider for InMountsOfItsOwn {
             "RootPKIPath": format!("kit-{number}/root"),
             "IntermediatePKIPath": format!("kit-{number}/intermediate/"),
         });
-        request.options.extend(options(mounts));
+        request.options.extend(option_map(mounts));
         self.vault.configure(&request).await
     }
 
