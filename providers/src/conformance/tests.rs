@@ -53,13 +53,13 @@ async fn the_built_in_ca_passes_with_rsa_2048() {
 #[tokio::test]
 async fn a_guard_passes_but_signs_nothing_until_told_who_signs() {
     let setup = setup(KeySpec::EcP256);
-    let clock = std::sync::Arc::clone(&setup.clock);
+    let clock = Arc::clone(&setup.clock);
     let algorithms = setup.algorithms;
     let make = || {
         let settings = GuardSettings {
             algorithms,
             leaf_signatures: chancery_core::SignatureCheck::Verify,
-            clock: std::sync::Arc::clone(&clock),
+            clock: Arc::clone(&clock),
             deadlines: Deadlines::default(),
             limits: Limits::NONE,
         };

@@ -9,7 +9,11 @@ use std::time::Duration;
 
 use chancery_core::GoDuration;
 
-pub(crate) use self::decode::{Decoder, same_name};
+pub(crate) use self::decode::Decoder;
+#[cfg(feature = "vault")]
+pub(crate) use self::decode::same_name;
+#[cfg(feature = "vault")]
+pub(crate) use self::secrets::PARAMS;
 pub use self::secrets::{SecretOptions, split_secrets};
 use crate::{KeySpec, ProviderError};
 

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::OptionMap;
 use super::decode::same_name;
 
-/// Secret options by Consul's name (`PrivateKey`, `Token`). Their values do not print.
+/// Secret options by Consul's name (`PrivateKey`, `Token`), and `AuthMethod.Params` as JSON: half
+/// of what it may hold is secret. Their values do not print.
 #[derive(Clone, Debug, Default)]
 pub struct SecretOptions(BTreeMap<&'static str, Secret>);
 
@@ -29,6 +30,19 @@ impl SecretOptions {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    fn take_params(&mut self, method: &mut OptionMap) {
+        let mut open = OptionMap::new();
+        for (key, value) in std::mem::take(method) {
+            if !same_name("Params", &key) {
+                open.insert(key, value);
+            } else if !value.is_null() {
+                let json = value.to_string().into_bytes();
+                self.0.insert(PARAMS, Secret::new(json));
+            }
+        }
+        *method = open;
+    }
 }
 
 /// Secrets that were told apart already, by either spelling of their names. Names that no
@@ -48,12 +62,18 @@ impl<N: AsRef<str>> FromIterator<(N, Secret)> for SecretOptions {
 /// Takes the secret options out of `options`, in whichever spelling they stand there.
 ///
 /// An empty text counts as not given. A value that is no text is dropped: it cannot be a
-/// secret, and must not be shown in case it is one all the same.
+/// secret, and must not be shown in case it is one all the same. Of `AuthMethod` only `Params`
+/// is taken, whatever it is.
 #[must_use]
 pub fn split_secrets(options: OptionMap) -> (OptionMap, SecretOptions) {
     let mut secrets = SecretOptions::default();
     let mut plain = OptionMap::new();
-    for (key, value) in options {
+    for (key, mut value) in options {
+        if let Value::Object(method) = &mut value
+            && same_name("AuthMethod", &key)
+        {
+            secrets.take_params(method);
+        }
         match SECRET_NAMES.iter().find(|name| same_name(name, &key)) {
             None => {
                 plain.insert(key, value);
@@ -70,7 +90,9 @@ pub fn split_secrets(options: OptionMap) -> (OptionMap, SecretOptions) {
     (plain, secrets)
 }
 
-const SECRET_NAMES: [&str; 2] = ["PrivateKey", "Token"];
+/// The parameters of a method to log in by.
+pub(crate) const PARAMS: &str = "AuthMethod.Params";
+const SECRET_NAMES: [&str; 3] = [PARAMS, "PrivateKey", "Token"];
 
 #[cfg(test)]
 mod tests {
@@ -101,6 +123,24 @@ mod tests {
         let (plain, secrets) = split_secrets(options.clone());
         assert_eq!(plain, options);
         assert!(secrets.is_empty());
+    }
+
+    #[test]
+    fn the_parameters_of_a_login_leave_the_method_in_both_spellings() {
+        for (block, params) in [("AuthMethod", "Params"), ("auth_method", "params")] {
+            let Value::Object(options) =
+                json!({ block: { "Type": "userpass", params: { "password": "canary" } } })
+            else {
+                panic!("an object");
+            };
+            let (plain, secrets) = split_secrets(options);
+            assert_eq!(
+                Value::Object(plain),
+                json!({ block: { "Type": "userpass" } })
+            );
+            let sealed = secrets.find("AuthMethod.Params").unwrap();
+            assert_eq!(sealed.expose(), br#"{"password":"canary"}"#);
+        }
     }
 
     #[test]

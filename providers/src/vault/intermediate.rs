@@ -43,10 +43,10 @@ pub(super) async fn obtain(
     let keys = issuers::keys(session, place).await?;
     let name = issuers::name_of(request.operation);
     let made_for_this = keys.iter().find(|(_, key_name)| *key_name == name);
-    if let Some((key_id, _)) = made_for_this {
-        if let Some(found) = usable(session, root, request, &listed, (key_id, &name)).await? {
-            return Ok(found);
-        }
+    if let Some((key_id, _)) = made_for_this
+        && let Some(found) = usable(session, root, request, &listed, (key_id, &name)).await?
+    {
+        return Ok(found);
     }
     if !request.renew {
         for (key_id, name) in &keys {

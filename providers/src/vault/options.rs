@@ -4,7 +4,7 @@ use chancery_core::Secret;
 use serde_json::Value;
 
 use super::auth::Method;
-use crate::options::{Decoder, OptionMap, SecretOptions, same_name};
+use crate::options::{Decoder, OptionMap, PARAMS, SecretOptions, same_name};
 use crate::{CaOptions, ConfigureRequest, DecodedOptions, ProviderError};
 
 /// What an operator has said about Vault, checked.
@@ -225,8 +225,6 @@ const fn plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
-/// The secret that holds the parameters of an authentication method, as JSON.
-pub(super) const PARAMS: &str = "AuthMethod.Params";
 const LONGEST_PATH: usize = 256;
 const FILES: [&str; 4] = ["CAFile", "CAPath", "CertFile", "KeyFile"];
 const PARAM_FILES: [&str; 5] = [

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::Source;
 use crate::ProviderError;
-use crate::options::{OptionMap, SecretOptions};
-use crate::vault::options::{PARAMS, find};
+use crate::options::{OptionMap, PARAMS, SecretOptions};
+use crate::vault::options::find;
 
 /// The parameters of one method.
 pub(super) struct Params<'a> {
