@@ -154,7 +154,8 @@ impl<'a> Decoder<'a> {
 /// Whether `key` is a spelling of the option `name`: letter case and underscores do not count.
 pub(crate) fn same_name(name: &str, key: &str) -> bool {
     let mut letters = key.bytes().filter(|byte| *byte != b'_');
-    name.bytes().all(|wanted| {
+    let mut wanted = name.bytes().filter(|byte| *byte != b'_');
+    wanted.all(|wanted| {
         letters
             .next()
             .is_some_and(|found| found.eq_ignore_ascii_case(&wanted))

@@ -116,7 +116,8 @@ impl fmt::Display for Failure {
                 for error in errors {
                     write!(f, "\n* {}", redact(error))?;
                 }
-                if self.is_forbidden() {
+                // Calls below `auth/` fail for what they carry, not for a right that is missing.
+                if self.is_forbidden() && !self.path.starts_with("auth/") {
                     let (needed, path) = (self.capability(), &self.path);
                     write!(f, "\n\nthe token needs \"{needed}\" on {path:?}")?;
                 }

@@ -8,6 +8,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -71,6 +74,7 @@ pub enum OpenBaoError {
 pub struct OpenBao {
     home: TempDir,
     address: SocketAddr,
+    scheme: &'static str,
     process: Option<Process>,
     client: reqwest::Client,
     root_token: String,
@@ -84,7 +88,16 @@ impl OpenBao {
     /// # Errors
     /// [`OpenBaoError`] when the program cannot be had or is not ready in time.
     pub async fn start() -> Result<Self, OpenBaoError> {
-        Self::start_with(|_, _| Ok("storage \"inmem\" {}\n".to_owned())).await
+        Self::start_with(false, in_memory).await
+    }
+
+    /// As [`start`](Self::start), behind TLS: [`ca_file`](Self::ca_file) signs a certificate for
+    /// [`SERVER_NAME`](Self::SERVER_NAME) and no other name.
+    ///
+    /// # Errors
+    /// [`OpenBaoError`] when the program cannot be had or is not ready in time.
+    pub async fn start_tls() -> Result<Self, OpenBaoError> {
+        Self::start_with(true, in_memory).await
     }
 
     /// Starts a server whose storage survives that it is stopped. It takes ten times as long.
@@ -92,7 +105,7 @@ impl OpenBao {
     /// # Errors
     /// [`OpenBaoError`] when the program cannot be had or is not ready in time.
     pub async fn start_durable() -> Result<Self, OpenBaoError> {
-        Self::start_with(|home, address| {
+        Self::start_with(false, |home, address| {
             let storage = home.join("storage");
             fs::create_dir(&storage)?;
             // One member is a whole cluster; its second listener is for members that never come.
@@ -107,21 +120,35 @@ impl OpenBao {
     }
 
     async fn start_with(
+        tls: bool,
         storage: impl FnOnce(&Path, SocketAddr) -> io::Result<String>,
     ) -> Result<Self, OpenBaoError> {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
         let home = TempDir::new()?;
         let mut configuration = storage(home.path(), address)?;
+        let mut scheme = "http";
+        let mut secured = "tls_disable = true".to_owned();
+        if tls {
+            scheme = "https";
+            write_certificates(home.path())?;
+            let path = |name| home.path().join(name);
+            let (certificate, key) = (path("server.pem"), path("server-key.pem"));
+            secured = format!("tls_cert_file = {certificate:?}  tls_key_file = {key:?}");
+        }
         configuration.push_str(&format!(
             "listener \"tcp\" {{ address = \"{address}\"  \
-             cluster_address = \"127.0.0.1:0\"  tls_disable = true }}\n"
+             cluster_address = \"127.0.0.1:0\"  {secured} }}\n"
         ));
         fs::write(home.path().join("bao.hcl"), configuration)?;
         let mut server = Self {
             home,
             address,
+            scheme,
             process: None,
-            client: reqwest::Client::builder().no_proxy().build()?,
+            client: reqwest::Client::builder()
+                .no_proxy()
+                .tls_danger_accept_invalid_certs(true)
+                .build()?,
             root_token: String::new(),
             unseal_key: String::new(),
         };
@@ -142,7 +169,22 @@ impl OpenBao {
     /// Its address as the option `Address` wants it.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
+    }
+
+    /// The only name in the certificate of a server behind TLS.
+    pub const SERVER_NAME: &str = "vault.test";
+
+    /// The CA that has signed it, in PEM.
+    #[must_use]
+    pub fn ca_file(&self) -> PathBuf {
+        self.home.path().join("ca.pem")
+    }
+
+    /// A certificate and a key with which to log in at a server behind TLS, in PEM.
+    #[must_use]
+    pub fn client_files(&self) -> [PathBuf; 2] {
+        ["client.pem", "client-key.pem"].map(|name| self.home.path().join(name))
     }
 
     /// Where it listens.
@@ -300,4 +342,40 @@ impl OpenBao {
         self.process = Some(Process::spawn("openbao", command)?);
         Ok(())
     }
+}
+
+fn in_memory(_home: &Path, _address: SocketAddr) -> io::Result<String> {
+    Ok("storage \"inmem\" {}\n".to_owned())
+}
+
+/// A CA, a server's certificate under it, and a client's that stands alone.
+fn write_certificates(home: &Path) -> io::Result<()> {
+    let ca_key = KeyPair::generate().map_err(io::Error::other)?;
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "the operator's own CA");
+    let ca = params.self_signed(&ca_key).map_err(io::Error::other)?;
+    let issuer = Issuer::from_params(&params, &ca_key);
+    fs::write(home.join("ca.pem"), ca.pem())?;
+
+    let key = KeyPair::generate().map_err(io::Error::other)?;
+    let params = CertificateParams::new([OpenBao::SERVER_NAME.to_owned()]);
+    let server = params.and_then(|params| params.signed_by(&key, &issuer));
+    fs::write(
+        home.join("server.pem"),
+        server.map_err(io::Error::other)?.pem(),
+    )?;
+    fs::write(home.join("server-key.pem"), key.serialize_pem())?;
+
+    let key = KeyPair::generate().map_err(io::Error::other)?;
+    let mut params = CertificateParams::default();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "chancery");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let client = params.self_signed(&key).map_err(io::Error::other)?;
+    fs::write(home.join("client.pem"), client.pem())?;
+    fs::write(home.join("client-key.pem"), key.serialize_pem())
 }
