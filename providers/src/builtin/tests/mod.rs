@@ -1,3 +1,5 @@
+mod rotations;
+
 use std::time::Duration;
 
 use chancery_core::{Datacenter, KeyKind, KeyUsages, OperationId, Serial, Timestamp, TrustDomain};
@@ -552,9 +554,9 @@ async fn a_foreign_name_is_kept_to_the_byte() {
         (found.critical, found.value.to_vec())
     };
     for foreign in [
-        &include_bytes!("testdata/root-plain-name.der")[..],
-        &include_bytes!("testdata/root-multi-name.der")[..],
-        &include_bytes!("testdata/root-twice-name.der")[..],
+        &include_bytes!("../testdata/root-plain-name.der")[..],
+        &include_bytes!("../testdata/root-multi-name.der")[..],
+        &include_bytes!("../testdata/root-twice-name.der")[..],
     ] {
         let foreign = CertificateDer::from(foreign);
         let crossed = provider.cross_sign(&cross(&foreign)).await.unwrap();
