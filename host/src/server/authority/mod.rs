@@ -208,6 +208,7 @@ impl AuthorityHost {
             clock: Arc::new(move || clock.now().wall),
             deadlines: Deadlines::default(),
             limits: Limits::from(&options),
+            observer: Arc::new(()),
         };
         let mut guard = Guard::new(create(name).map_err(failed)?, settings);
         guard.configure(&request).await.map_err(failed)?;
