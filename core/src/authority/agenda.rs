@@ -243,7 +243,9 @@ impl Authority {
         kept
     }
 
-    fn memory(&self, epoch: Epoch) -> Option<Memory> {
+    /// What the provider of `epoch` must remember, if anything was committed.
+    #[must_use]
+    pub fn memory(&self, epoch: Epoch) -> Option<Memory> {
         let state = self.provider_states.get(&epoch)?;
         (!state.sealed.as_bytes().is_empty()).then(|| Memory {
             epoch,
