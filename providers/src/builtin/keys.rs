@@ -107,3 +107,15 @@ fn algorithm(kind: KeySpec) -> &'static SignatureAlgorithm {
         KeySpec::Rsa2048 | KeySpec::Rsa4096 => &rcgen::PKCS_RSA_SHA256,
     }
 }
+
+/// The name of a kind in the state. Once released, a name never changes.
+pub(super) const fn kind_name(kind: KeySpec) -> &'static str {
+    match kind {
+        KeySpec::EcP256 => "ec-p256",
+        KeySpec::EcP384 => "ec-p384",
+        KeySpec::EcP521 => "ec-p521",
+        KeySpec::Ed25519 => "ed25519",
+        KeySpec::Rsa2048 => "rsa-2048",
+        KeySpec::Rsa4096 => "rsa-4096",
+    }
+}

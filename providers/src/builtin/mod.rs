@@ -3,6 +3,7 @@
 //! Keys are made and used in this process. The root signs leafs directly, unless the CA was
 //! given an intermediate by another one.
 
+mod basis;
 mod cross_sign;
 mod held;
 mod issuer;
@@ -18,7 +19,8 @@ use chancery_core::Secret;
 use rustls_pki_types::CertificateDer;
 use tokio::sync::Mutex;
 
-use self::held::{Held, Pending};
+use self::basis::Basis;
+use self::held::{Held, Intermediate, Pending, Root};
 use self::issuer::Issuer;
 use self::keys::CaKey;
 pub(crate) use self::keys::key_pair;
@@ -63,7 +65,10 @@ impl BuiltIn {
     fn leaf_issuer(&self) -> Result<(Arc<Issuer>, Arc<[CertificateDer<'static>]>), ProviderError> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(intermediate) = held.intermediate.as_ref().filter(|_| !held.retired) {
-            return Ok(intermediate.clone());
+            return Ok((
+                Arc::clone(&intermediate.issuer),
+                Arc::clone(&intermediate.links),
+            ));
         }
         held.signing_root().map(|root| (root, Arc::default()))
     }
@@ -89,10 +94,14 @@ impl CaProvider for BuiltIn {
     async fn configure(&mut self, request: &ConfigureRequest) -> Result<(), ProviderError> {
         let options = DecodedOptions::decode(&request.options)?;
         refuse_own_root(request)?;
-        options.check()?;
-        if let Some(state) = &request.state {
-            self.hold(state::read(state)?);
-        }
+        let basis = Basis::made(options.check()?.private_key);
+        let kept = request.state.as_ref().map(state::read).transpose()?;
+        // What was kept for another root belongs to the instance before, which still has it.
+        let held = kept.filter(|kept| kept.basis == basis);
+        self.hold(held.unwrap_or_else(|| Held {
+            basis,
+            ..Held::default()
+        }));
         Ok(())
     }
 
@@ -100,21 +109,25 @@ impl CaProvider for BuiltIn {
         let _making = self.making.lock().await;
         let mut held = self.held();
         held.check_alive()?;
-        let root = match held.root.take() {
+        let root = match held.root_for(request.operation, request.renew) {
             Some(root) => root,
             None => {
                 let key = CaKey::generate(request.template.key).await?;
                 let certificate = sign::root(&key, &request.template)?;
-                Arc::new(Issuer::new(certificate, key)?)
+                // What was asked for under the root before is of no use under this one.
+                held.intermediate = None;
+                held.pending = None;
+                Root {
+                    issuer: Arc::new(Issuer::new(certificate, key)?),
+                    operation: Some(request.operation),
+                }
             }
         };
-        held.root = Some(Arc::clone(&root));
+        let certificate = root.issuer.certificate().clone();
+        held.root = Some(root);
         let state = state::write(&held)?;
         self.hold(held);
-        Ok(RootAnswer {
-            certificate: root.certificate().clone(),
-            state,
-        })
+        Ok(RootAnswer { certificate, state })
     }
 
     async fn intermediate(
@@ -128,6 +141,16 @@ impl CaProvider for BuiltIn {
             .pending
             .take()
             .filter(|pending| pending.operation == request.operation);
+        if known.is_none()
+            && let Some(made) = held.intermediate_for(request.operation, request.renew)
+        {
+            let issuer = std::iter::once(made.issuer.certificate());
+            let chain = issuer.chain(made.links.iter()).cloned().collect();
+            return Ok(IntermediateAnswer::Ready {
+                chain,
+                state: state::write(&self.held())?,
+            });
+        }
         let pending = match known {
             Some(pending) => pending,
             None => {
@@ -159,7 +182,7 @@ impl CaProvider for BuiltIn {
         let already = held
             .intermediate
             .as_ref()
-            .is_some_and(|(issuer, _)| issuer.certificate() == certificate);
+            .is_some_and(|made| made.issuer.certificate() == certificate);
         if !already {
             let pending = held
                 .pending
@@ -167,7 +190,11 @@ impl CaProvider for BuiltIn {
                 .ok_or_else(|| ProviderError::refused("no intermediate was asked for"))?;
             let key = CaKey::from_pkcs8(pending.key.kind(), &pending.key.pkcs8())?;
             let issuer = Issuer::new(certificate.clone(), key)?;
-            held.intermediate = Some((Arc::new(issuer), issuer::without_root(links)?.into()));
+            held.intermediate = Some(Intermediate {
+                issuer: Arc::new(issuer),
+                links: issuer::without_root(links)?.into(),
+                operation: Some(pending.operation),
+            });
         }
         let state = state::write(&held)?;
         self.hold(held);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use chancery_core::{Datacenter, KeyUsages, OperationId, Serial, Timestamp, TrustDomain};
+use chancery_core::{Datacenter, KeyKind, KeyUsages, OperationId, Serial, Timestamp, TrustDomain};
 use rustls_pki_types::{CertificateSigningRequestDer, SubjectPublicKeyInfoDer};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -42,6 +42,28 @@ async fn configured(state: Option<Secret>) -> BuiltIn {
     let mut provider = BuiltIn::new();
     provider.configure(&configuration(state)).await.unwrap();
     provider
+}
+
+async fn configured_with(options: serde_json::Value, state: Option<Secret>) -> BuiltIn {
+    let serde_json::Value::Object(options) = options else {
+        panic!("options are an object");
+    };
+    let mut provider = BuiltIn::new();
+    let request = ConfigureRequest {
+        options,
+        ..configuration(state)
+    };
+    provider.configure(&request).await.unwrap();
+    provider
+}
+
+/// A root request that wants another root than the one there is.
+fn renewed_root(operation: u8) -> RootRequest {
+    RootRequest {
+        operation: OperationId::from_bytes([operation; 16]),
+        renew: true,
+        ..root_request(KeySpec::EcP256)
+    }
 }
 
 fn root_request(key: KeySpec) -> RootRequest {
@@ -229,6 +251,88 @@ async fn asking_again_never_makes_a_second_root() {
 }
 
 #[tokio::test]
+async fn a_renewed_root_has_another_key_and_the_same_wish_makes_one_only() {
+    let before = configured(None).await;
+    let first = before.root(&root_request(KeySpec::EcP256)).await.unwrap();
+
+    let after = configured(Some(first.state.clone())).await;
+    let second = after.root(&renewed_root(2)).await.unwrap();
+    let again = after.root(&renewed_root(2)).await.unwrap();
+    assert_eq!(second.certificate, again.certificate);
+    assert_ne!(
+        parsed(&second.certificate).public_key().raw,
+        parsed(&first.certificate).public_key().raw
+    );
+    // After a crash that lost nothing, and without the wish for another.
+    let restarted = configured(Some(second.state)).await;
+    let again = restarted.root(&renewed_root(2)).await.unwrap();
+    assert_eq!(again.certificate, second.certificate);
+    let again = restarted.root(&root_request(KeySpec::EcP256)).await;
+    assert_eq!(again.unwrap().certificate, second.certificate);
+    let leaf = leaf_request(KeySpec::EcP256, 1);
+    let chain = restarted.sign_leaf(&leaf).await.unwrap();
+    assert_signed(&chain[0], &second.certificate);
+    // The instance before goes on with what it has.
+    let chain = before.sign_leaf(&leaf).await.unwrap();
+    assert_signed(&chain[0], &first.certificate);
+    // The wish that made the first root is no wish for another.
+    let unchanged = configured(Some(first.state)).await;
+    let same = unchanged.root(&renewed_root(1)).await.unwrap();
+    assert_eq!(same.certificate, first.certificate);
+}
+
+#[tokio::test]
+async fn only_options_of_the_root_make_another_root() {
+    use serde_json::json;
+    let provider = configured(None).await;
+    let first = provider.root(&root_request(KeySpec::EcP256)).await.unwrap();
+    for (options, key, same) in [
+        (json!({"LeafCertTTL": "1h"}), KeySpec::EcP256, true),
+        (json!({"PrivateKeyBits": 256}), KeySpec::EcP256, true),
+        (json!({"csr_max_per_second": 1}), KeySpec::EcP256, true),
+        (json!({"PrivateKeyBits": 384}), KeySpec::EcP384, false),
+        (
+            json!({"private_key_type": "rsa", "private_key_bits": 2048}),
+            KeySpec::Rsa2048,
+            false,
+        ),
+    ] {
+        let state = Some(first.state.clone());
+        let provider = configured_with(options.clone(), state).await;
+        let request = RootRequest {
+            operation: OperationId::from_bytes([2; 16]),
+            ..root_request(key)
+        };
+        let second = provider.root(&request).await.unwrap();
+        assert_eq!(first.certificate == second.certificate, same, "{options}");
+        let restarted = configured_with(options.clone(), Some(second.state)).await;
+        let again = restarted.root(&request).await.unwrap();
+        assert_eq!(again.certificate, second.certificate, "{options}");
+    }
+}
+
+/// States of 0.1 know neither operations nor what the options said.
+#[tokio::test]
+async fn an_earlier_versions_state_still_reads() {
+    for kind in [KeySpec::EcP256, KeySpec::EcP384] {
+        let bits = KeyKind::from(kind).bits();
+        let options = serde_json::json!({ "PrivateKeyBits": bits });
+        let provider = configured_with(options.clone(), None).await;
+        let root = provider.root(&root_request(kind)).await.unwrap();
+        let mut state: serde_json::Value = serde_json::from_slice(root.state.expose()).unwrap();
+        state.as_object_mut().unwrap().remove("basis").unwrap();
+        let stored = state["root"].as_object_mut().unwrap();
+        stored.remove("operation").unwrap();
+        let state = Secret::new(state.to_string().into_bytes());
+        let restarted = configured_with(options, Some(state)).await;
+        let again = restarted.root(&root_request(kind)).await.unwrap();
+        assert_eq!(again.certificate, root.certificate);
+        let renewed = restarted.root(&renewed_root(1)).await.unwrap();
+        assert_ne!(renewed.certificate, root.certificate);
+    }
+}
+
+#[tokio::test]
 async fn nothing_outlives_its_issuer() {
     let provider = configured(None).await;
     let mut request = root_request(KeySpec::EcP256);
@@ -305,6 +409,61 @@ async fn an_intermediate_from_another_ca_signs_leafs() {
             validity(10).not_after.unix_seconds()
         );
     }
+}
+
+#[tokio::test]
+async fn an_intermediate_is_asked_for_once_and_anew_only_on_request() {
+    let primary = configured(None).await;
+    primary.root(&root_request(KeySpec::EcP256)).await.unwrap();
+    let secondary = configured(None).await;
+    let wish = |operation, renew| IntermediateRequest {
+        operation: OperationId::from_bytes([operation; 16]),
+        renew,
+        template: intermediate_template(10),
+        key: KeySpec::EcP256,
+    };
+    let accept = async |provider: &BuiltIn, csr: CertificateSigningRequestDer<'static>| {
+        let request = SignIntermediateRequest {
+            public_key: spki_of(&csr),
+            csr,
+            template: intermediate_template(10),
+        };
+        let chain = vec![primary.sign_intermediate(&request).await.unwrap()];
+        let accept = AcceptIntermediateRequest {
+            chain: chain.clone(),
+        };
+        (chain, provider.accept_intermediate(&accept).await.unwrap())
+    };
+    let answer = secondary.intermediate(&wish(2, true)).await.unwrap();
+    let IntermediateAnswer::Csr { csr, .. } = answer else {
+        panic!("nothing is signed yet");
+    };
+    let (first, state) = accept(&secondary, csr).await;
+
+    let restarted = configured(Some(state)).await;
+    for (operation, renew) in [(2, true), (2, false), (3, false)] {
+        let answer = restarted.intermediate(&wish(operation, renew)).await;
+        let IntermediateAnswer::Ready { chain, .. } = answer.unwrap() else {
+            panic!("there is one: {operation} {renew}");
+        };
+        assert_eq!(chain, first);
+    }
+    let IntermediateAnswer::Csr { csr, .. } = restarted.intermediate(&wish(3, true)).await.unwrap()
+    else {
+        panic!("another was asked for");
+    };
+    // Until the new one is signed, leafs come from the old one, and it is not forgotten.
+    let leaf = leaf_request(KeySpec::EcP256, 1);
+    assert_eq!(restarted.sign_leaf(&leaf).await.unwrap()[1..], first);
+    let IntermediateAnswer::Csr { csr: again, .. } =
+        restarted.intermediate(&wish(3, false)).await.unwrap()
+    else {
+        panic!("its signature is awaited");
+    };
+    assert_eq!(again, csr);
+    let (second, _) = accept(&restarted, csr).await;
+    assert_ne!(second, first);
+    assert_eq!(restarted.sign_leaf(&leaf).await.unwrap()[1..], second);
 }
 
 #[tokio::test]
