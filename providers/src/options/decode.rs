@@ -152,7 +152,8 @@ impl<'a> Decoder<'a> {
 }
 
 /// Whether `key` is a spelling of the option `name`: letter case and underscores do not count.
-pub(super) fn same_name(name: &str, key: &str) -> bool {
+#[must_use]
+pub fn same_name(name: &str, key: &str) -> bool {
     let mut letters = key.bytes().filter(|byte| *byte != b'_');
     name.bytes().all(|wanted| {
         letters

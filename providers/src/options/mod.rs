@@ -10,6 +10,7 @@ use std::time::Duration;
 use chancery_core::GoDuration;
 
 pub(crate) use self::decode::Decoder;
+pub use self::decode::same_name;
 pub use self::secrets::{SecretOptions, split_secrets};
 use crate::{KeySpec, ProviderError};
 
@@ -26,6 +27,9 @@ pub struct CaOptions {
     pub intermediate_cert_ttl: Duration,
     /// How long a new root lives (`RootCertTTL`, 87600h).
     pub root_cert_ttl: Duration,
+    /// How old a bundle may be that is still used (`BundleMaxAge`, 168h; Chancery's own): for so
+    /// long after a rotation new leafs verify against what was trusted before.
+    pub bundle_max_age: Duration,
     /// How many leafs may be signed in a second (`CSRMaxPerSecond`, 50); 0 for no limit.
     pub csr_max_per_second: f32,
     /// How many leafs may be signed at once (`CSRMaxConcurrent`, 0 for no limit); counts only
@@ -57,6 +61,7 @@ pub struct DecodedOptions {
     leaf_cert_ttl: GoDuration,
     intermediate_cert_ttl: GoDuration,
     root_cert_ttl: GoDuration,
+    bundle_max_age: GoDuration,
     csr_max_per_second: f32,
     csr_max_concurrent: i64,
     private_key_type: String,
@@ -80,6 +85,7 @@ impl DecodedOptions {
             leaf_cert_ttl: decoder.duration("LeafCertTTL", LEAF_TTL),
             intermediate_cert_ttl: decoder.duration("IntermediateCertTTL", INTERMEDIATE_TTL),
             root_cert_ttl: decoder.duration("RootCertTTL", ROOT_TTL),
+            bundle_max_age: decoder.duration("BundleMaxAge", BUNDLE_AGE),
             csr_max_per_second: decoder.float("CSRMaxPerSecond", 50.0),
             csr_max_concurrent: decoder.int("CSRMaxConcurrent", 0),
             private_key_type: decoder.text("PrivateKeyType", "ec"),
@@ -105,6 +111,7 @@ impl DecodedOptions {
             intermediate_cert_ttl: self
                 .length("IntermediateCertTTL", self.intermediate_cert_ttl)?,
             root_cert_ttl: self.length("RootCertTTL", self.root_cert_ttl)?,
+            bundle_max_age: self.length("BundleMaxAge", self.bundle_max_age)?,
             private_key: self.private_key()?,
             leaf_key: self.leaf_key()?,
             // Consul takes a negative limit for none.
@@ -145,6 +152,13 @@ impl DecodedOptions {
                 "root cert TTL is set and is not greater than intermediate cert ttl. \
                  root cert ttl: {}, intermediate cert ttl: {intermediate}",
                 self.root_cert_ttl
+            )));
+        }
+        if self.bundle_max_age < hours(1) {
+            return Err(ProviderError::misconfigured(format!(
+                "BundleMaxAge must be greater or equal than {}, is {}",
+                hours(1),
+                self.bundle_max_age
             )));
         }
         Ok(())
@@ -210,6 +224,7 @@ const fn hours(count: i64) -> GoDuration {
 const LEAF_TTL: GoDuration = hours(72);
 const INTERMEDIATE_TTL: GoDuration = hours(8760);
 const ROOT_TTL: GoDuration = hours(87_600);
+const BUNDLE_AGE: GoDuration = hours(7 * 24);
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,7 @@ fn nothing_given_means_consuls_defaults() {
             leaf_cert_ttl: hours(72),
             intermediate_cert_ttl: hours(8760),
             root_cert_ttl: hours(87_600),
+            bundle_max_age: Duration::from_secs(7 * 24 * 3600),
             csr_max_per_second: 50.0,
             csr_max_concurrent: 0,
             private_key: KeySpec::EcP256,
