@@ -6,21 +6,26 @@
 
 use rustls::CommonState;
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
+use rustls::pki_types::CertificateDer;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus,
 };
 
 use crate::proxy::buffer::Buffer;
+use crate::proxy::tls::gate::Refusal;
 
 /// Why a session cannot go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum SessionError {
+    /// The gate let the peer not pass.
+    #[error(transparent)]
+    Refused(Refusal),
     /// rustls asked for something that its own rules exclude here.
     #[error("the TLS session is in a state without a way forward: {0}")]
     State(&'static str),
-    /// The peer broke the protocol, or its certificate was refused.
+    /// The peer broke the protocol.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
 }
@@ -77,6 +82,17 @@ impl Session {
 
     pub(crate) fn is_handshaking(&self) -> bool {
         self.facts().is_handshaking()
+    }
+
+    /// The chain that the peer proved to be its own: in this handshake, or in the one that began
+    /// a resumed session. Empty before that.
+    pub(super) fn peer_chain(&self) -> &[CertificateDer<'static>] {
+        self.facts().peer_certificates().unwrap_or_default()
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_resumed(&self) -> bool {
+        self.facts().handshake_kind() == Some(rustls::HandshakeKind::Resumed)
     }
 
     #[cfg(test)]
@@ -166,8 +182,9 @@ impl Session {
                 Ok(Step::PeerClosed) => self.peer_closed = true,
                 Ok(Step::Rest(turn)) => return Ok(turn),
                 Err(error) => {
+                    let refused = Refusal::take().map(SessionError::Refused);
                     self.collect_alert(incoming, sealed);
-                    return Err(error);
+                    return Err(refused.unwrap_or(error));
                 }
             }
         }
