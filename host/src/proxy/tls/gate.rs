@@ -11,9 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chancery_core::{
-    CertificateSummary, PeerRole, ServiceId, SpiffeId, Timestamp, VerifiedPeer, Violation,
-};
+use chancery_core::{PeerRole, ServiceId, Timestamp, VerifiedPeer, Violation};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -97,9 +95,8 @@ impl Gate {
         let chain: Vec<&[u8]> = std::iter::once(leaf.as_ref())
             .chain(behind.iter().map(AsRef::as_ref))
             .collect();
-        self.verify(&chain).map_err(|violation| {
-            Refusal::of_certificate(&violation).leave(alert_for(&violation))
-        })
+        self.verify(&chain)
+            .map_err(|violation| Refusal::of_certificate(&violation).leave(alert_for(&violation)))
     }
 
     /// The same for a session whose handshake is complete, resumed or not.
@@ -153,7 +150,8 @@ impl ClientGate {
 
     /// Judges the right of a peer whose chain was found good in this handshake.
     fn judge(&self, leaf: &CertificateDer<'_>) -> Result<(), Error> {
-        let peer = identity(leaf);
+        let read = self.gate.trust.bundle.read_leaf(leaf, PeerRole::Client);
+        let peer = read.ok().map(|(peer, _)| peer);
         let verdict = match &peer {
             Some(peer) => self.judge.verdict(peer),
             None => Verdict::Denied("no identity was verified".to_owned()),
@@ -166,13 +164,6 @@ impl ClientGate {
             }
         }
     }
-}
-
-/// The service that a leaf, already verified, names.
-fn identity(leaf: &CertificateDer<'_>) -> Option<ServiceId> {
-    let summary = CertificateSummary::inspect(leaf).ok()?;
-    let uri = summary.uris.first()?;
-    SpiffeId::parse(uri).ok()?.service().cloned()
 }
 
 impl ClientCertVerifier for ClientGate {

@@ -3,8 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use chancery_core::{
-    CertificateSummary, Timestamp, TrustBundle, TrustDomain, TrustDomainError, VerifiedPeer,
-    Violation,
+    PeerRole, Timestamp, TrustBundle, TrustDomain, TrustDomainError, VerifiedPeer, Violation,
 };
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -30,7 +29,7 @@ static VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
 pub(crate) enum MaterialError {
     #[error("the leaf certificate and its key cannot be used: {0}")]
     Key(#[from] rustls::Error),
-    #[error("the leaf cannot be read: {0}")]
+    #[error("the leaf is refused: {0}")]
     Leaf(#[from] Violation),
     #[error("the agent gave no leaf")]
     NoLeaf,
@@ -76,13 +75,14 @@ impl Material {
     ) -> Result<Self, MaterialError> {
         let chain = CertificateDer::pem_slice_iter(leaf.certificate.as_bytes())
             .collect::<Result<Vec<_>, _>>()?;
+        let bundle = bundle(roots)?;
         let own = chain.first().ok_or(MaterialError::NoLeaf)?;
-        let not_after = CertificateSummary::inspect(own)?.not_after;
+        let (_, not_after) = bundle.read_leaf(own, PeerRole::Server)?;
         let key = PrivateKeyDer::from_pem_slice(leaf.private_key.as_bytes())?;
         let certified = CertifiedKey::from_der(chain, key, provider())?;
         let certified = Arc::new(SingleCertAndKey::from(certified));
         let trust = Arc::new(Trust {
-            bundle: bundle(roots)?,
+            bundle,
             verified: Verified::default(),
         });
         let gate = Arc::new(ClientGate::new(&trust, judge));

@@ -4,13 +4,13 @@
 //! buffers for as long as they live. This drives the unbuffered ones instead: records are read
 //! 64 KiB at a time and decrypted where they lie, and an idle connection costs its keys.
 
-use rustls::CommonState;
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::pki_types::CertificateDer;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus,
 };
+use rustls::{CommonState, ProtocolVersion};
 
 use crate::proxy::buffer::Buffer;
 use crate::proxy::tls::gate::Refusal;
@@ -101,9 +101,14 @@ impl Session {
         Some(group.name())
     }
 
-    #[cfg(test)]
-    pub(super) fn protocol_version(&self) -> Option<rustls::ProtocolVersion> {
-        self.facts().protocol_version()
+    pub(super) fn is_tls13(&self) -> bool {
+        self.facts().protocol_version() == Some(ProtocolVersion::TLSv1_3)
+    }
+
+    /// Whether what is left to send when a handshake is complete is nothing that the peer waits
+    /// for: the tickets of a server. A client's Finished is waited for.
+    pub(crate) fn has_only_tickets_left(&self) -> bool {
+        matches!(self.engine, Engine::Server(_)) && self.is_tls13()
     }
 
     fn facts(&self) -> &CommonState {

@@ -5,7 +5,7 @@ use chancery_core::DefaultPolicy;
 use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, ProtocolVersion, SupportedProtocolVersion};
+use rustls::{ClientConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -59,16 +59,23 @@ struct Met {
     here: Shaken,
 }
 
-/// Carries a handshake through, and a byte from the server, so that tickets before it arrive.
+/// Carries a handshake through, to the last byte of the client's.
+async fn shake(session: &mut Session, stream: &mut TcpStream) -> Shaken {
+    let mut left = handshake(session, stream, BYTES, SOON).await?;
+    if !session.has_only_tickets_left() {
+        stream.write_all(left.sealed.filled()).await?;
+        left.sealed.consume(left.sealed.len());
+    }
+    Ok(left)
+}
+
+/// Carries a handshake through, and a byte from the server, with which tickets arrive.
 async fn meet(mut client: Session, mut server: Session) -> Met {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
     let (mut near, mut far) = (near.unwrap(), far.unwrap().0);
-    let (there, here) = tokio::join!(
-        handshake(&mut client, &mut near, BYTES, SOON),
-        handshake(&mut server, &mut far, BYTES, SOON),
-    );
+    let (there, here) = tokio::join!(shake(&mut client, &mut near), shake(&mut server, &mut far),);
     let mut met = Met {
         client,
         server,
@@ -231,8 +238,7 @@ async fn old_peers_get_in_over_tls_1_2_by_the_same_rules() {
         let through = (met.there.is_ok(), met.here.is_ok());
         assert_eq!(through, (admitted, admitted), "{service}");
         if admitted {
-            let version = met.server.protocol_version();
-            assert_eq!(version, Some(ProtocolVersion::TLSv1_2));
+            assert!(!met.server.is_tls13());
         }
     }
 }
@@ -306,7 +312,11 @@ async fn a_peer_whose_leaf_is_over_is_refused_although_it_resumes() {
     let db = ca.material("db", &judge);
     for version in [&TLS13, &TLS12] {
         let client = raw_client(&db, ca.short_leaf("web", life), version);
-        assert!(!meet(client.session(), db.accept().unwrap()).await.is_resumed());
+        assert!(
+            !meet(client.session(), db.accept().unwrap())
+                .await
+                .is_resumed()
+        );
         outlive(life).await;
         let met = meet(client.session(), db.accept().unwrap()).await;
         assert!(met.is_resumed());
@@ -360,7 +370,11 @@ async fn nobody_resumes_across_a_new_leaf_or_other_roots() {
     assert!(call(&web, &db_route, &renewed).await.is_resumed());
     // Our root was dropped: the peer that could resume is a stranger now.
     let client = raw_client(&db, ca.leaf("web"), &TLS13);
-    assert!(!meet(client.session(), db.accept().unwrap()).await.is_resumed());
+    assert!(
+        !meet(client.session(), db.accept().unwrap())
+            .await
+            .is_resumed()
+    );
     let moved = other.material("db", &judge);
     let met = meet(client.session(), moved.accept().unwrap()).await;
     assert!(met.here.is_err() && db.peer(&met.server).is_err());
