@@ -155,7 +155,11 @@ async fn our_own_proxies_resume_and_are_cut_and_refused(kind: AgentKind) {
         drop(call().await.unwrap());
     }
     stage.agent.intend("web", "db", "deny").await.unwrap();
-    drop(timeout(SOON, open.read_to_end(&mut Vec::new())).await.unwrap());
+    drop(
+        timeout(SOON, open.read_to_end(&mut Vec::new()))
+            .await
+            .unwrap(),
+    );
     let before = stage.app.accepted();
     for _ in 0..10 {
         assert!(call().await.is_err());

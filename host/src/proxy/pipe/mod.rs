@@ -6,26 +6,25 @@
 //! way round. A TCP stream that ends without `close_notify` may have been cut by anybody, so it
 //! is passed on as a reset, never as an end of file.
 
+mod socket;
+
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use rustix::net::{SendFlags, send};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::socket::linger;
+use self::socket::{end_of_stream, poll_drain, poll_read};
 use crate::proxy::buffer::{Buffer, CLEAR_AT_ONCE, Pool};
 use crate::proxy::tls::{Session, SessionError};
 
 /// How often a pipe goes around before it lets other connections have the thread.
 const TURNS: usize = 16;
-
-/// How long the end of a stream may take to arrive before the socket is closed anyway.
-const LINGER: Duration = Duration::from_millis(250);
 
 /// How a connection ended, when nothing failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,6 +219,12 @@ impl Pipe {
         }
     }
 
+    /// Whether the sockets are closed as soon as the direction that is not `other` is done: then
+    /// its stream needs no end of its own.
+    fn closes_after(&self, other: Direction) -> bool {
+        other == Direction::Done && self.failed.is_none()
+    }
+
     fn fail(&mut self, error: PipeError) {
         self.failed.get_or_insert(error);
     }
@@ -276,9 +281,9 @@ impl Pipe {
             return false;
         }
         self.flight = None;
-        let ending = self.to_peer == Direction::Ending;
+        let with_end = self.to_peer == Direction::Ending && self.failed.is_none();
         if let Some(sealed) = &mut self.sealed {
-            match poll_drain(&mut self.peer, sealed, ending, cx) {
+            match poll_drain(&mut self.peer, sealed, with_end, cx) {
                 Ok(drained) => moved = drained,
                 Err(error) => {
                     self.sealed = None;
@@ -290,7 +295,7 @@ impl Pipe {
             self.pool.give_if_empty(&mut self.sealed);
         }
         if self.sealed.is_none() && ends(self.to_peer) {
-            if ending && self.to_local != Direction::Done {
+            if self.to_peer == Direction::Ending && !self.closes_after(self.to_local) {
                 end_of_stream(&mut self.peer, cx);
             }
             self.to_peer = Direction::Done;
@@ -353,8 +358,8 @@ impl Pipe {
     fn write_clear(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
         if let Some(clear) = &mut self.clear {
-            let ending = self.to_local == Direction::Ending;
-            match poll_drain(&mut self.local, clear, ending, cx) {
+            let with_end = self.to_local == Direction::Ending && self.failed.is_none();
+            match poll_drain(&mut self.local, clear, with_end, cx) {
                 Ok(drained) => moved = drained,
                 Err(error) => {
                     self.clear = None;
@@ -366,7 +371,7 @@ impl Pipe {
             self.pool.give_if_empty(&mut self.clear);
         }
         if self.clear.is_none() && ends(self.to_local) {
-            if self.to_local == Direction::Ending && self.to_peer != Direction::Done {
+            if self.to_local == Direction::Ending && !self.closes_after(self.to_peer) {
                 end_of_stream(&mut self.local, cx);
             }
             self.to_local = Direction::Done;
@@ -422,82 +427,6 @@ pub(crate) struct Leftover {
     pub(crate) clear: Buffer,
     /// The end of the handshake, yet to be sent.
     pub(crate) sealed: Buffer,
-}
-
-fn poll_read(
-    stream: &mut TcpStream,
-    into: &mut Buffer,
-    at_most: usize,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    let room = into.space();
-    let length = room.len().min(at_most);
-    let mut target = ReadBuf::new(room.get_mut(..length).unwrap_or_default());
-    ready!(Pin::new(stream).poll_read(cx, &mut target))?;
-    let count = target.filled().len();
-    into.fill(count);
-    Poll::Ready(Ok(count))
-}
-
-/// Writes as much as the socket takes; true if anything moved. What is `ending` shares a packet
-/// with the end of the stream.
-fn poll_drain(
-    stream: &mut TcpStream,
-    from: &mut Buffer,
-    ending: bool,
-    cx: &mut Context<'_>,
-) -> io::Result<bool> {
-    let mut moved = false;
-    while !from.is_empty() {
-        let written = if ending {
-            poll_write_last(stream, from.filled(), cx)?
-        } else {
-            Pin::new(&mut *stream).poll_write(cx, from.filled())?
-        };
-        match written {
-            Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Poll::Ready(count) => {
-                from.consume(count);
-                moved = true;
-            }
-            Poll::Pending => break,
-        }
-    }
-    Ok(moved)
-}
-
-/// Writes what the end of the stream follows at once: the last packet is held back for it.
-fn poll_write_last(
-    stream: &TcpStream,
-    bytes: &[u8],
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
-    loop {
-        ready!(stream.poll_write_ready(cx))?;
-        let sent = stream.try_io(Interest::WRITABLE, || Ok(send(stream, bytes, flags)?));
-        match sent {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            sent => return Poll::Ready(sent),
-        }
-    }
-}
-
-/// Says that nothing more will be sent; a stream that is over both ways is closed instead. Fails only when the other side has gone already, and
-/// then there is nobody to say it to. tokio shuts a TCP stream down at once.
-fn end_of_stream(stream: &mut TcpStream, cx: &mut Context<'_>) {
-    drop(Pin::new(stream).poll_shutdown(cx));
-}
-
-/// Ends a stream so that what was sent before still arrives: closing a socket with unread
-/// bytes in it would reset it, and the reset overtakes what was sent.
-pub(crate) async fn linger(stream: &mut TcpStream) {
-    let mut scrap = [0; 1024];
-    let drain = async {
-        drop(stream.shutdown().await);
-        while matches!(stream.read(&mut scrap).await, Ok(count) if count > 0) {}
-    };
-    drop(timeout(LINGER, drain).await);
 }
 
 #[cfg(test)]
