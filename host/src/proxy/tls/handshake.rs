@@ -66,7 +66,8 @@ async fn converse(
         let turn = session.open(incoming, clear, sealed);
         let complete = matches!(turn, Ok(Turn::Traffic)) && !session.is_handshaking();
         // The last flight may have company: see `Leftover`.
-        if !sealed.is_empty() && !(complete && session.is_tls13()) {
+        let is_left = complete && session.is_tls13();
+        if !sealed.is_empty() && !is_left {
             stream.write_all(sealed.filled()).await?;
             sealed.consume(sealed.len());
         }
