@@ -62,6 +62,7 @@ async fn a_guard_passes_but_signs_nothing_until_told_who_signs() {
             clock: std::sync::Arc::new(move || now),
             deadlines: Deadlines::default(),
             limits: Limits::NONE,
+            observer: std::sync::Arc::new(()),
         };
         Guard::new(BuiltIn::new(), settings)
     };
