@@ -31,7 +31,9 @@ impl LeafSource for LeafIssuer {
             .trust_domain()
             .ok_or(LeafError::NoAuthority)?;
         let identity = self.identity(trust_domain, service);
-        let request = LeafKey::make(&identity).map_err(LeafError::Failed)?;
+        let kind = self.authority.leaf_key();
+        let request = LeafKey::make(&identity, kind).await;
+        let request = request.map_err(LeafError::Failed)?;
         let signed = self.authority.sign_leaf(&request.csr).await;
         let signed = signed.map_err(|error| refusal(&error))?;
         let leaf = &signed.leaf;

@@ -54,7 +54,7 @@ pub struct Leaf {
     pub uri: String,
     /// The leaf and the certificates that lead to the root, PEM.
     pub certificates_pem: String,
-    /// The private key, PEM (SEC1).
+    /// The private key, PEM: SEC1, PKCS #1 or PKCS #8, by its kind.
     pub private_key_pem: Secret,
     /// Colon-separated lower-case hex.
     pub serial: String,
