@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::ClientError;
+use crate::proxy::bundle_age::{Confirming, warn_of_age};
 use crate::proxy::agent_api::{AgentApi, AgentService, Answer, Cursor};
 use crate::proxy::context::Context;
 use crate::proxy::judge::{Judge, NoEntry, Rules, Verdict, fetch_rules};
@@ -178,12 +179,15 @@ impl Running {
                 async move { agent.leaf(&service, &cursor).await }
             }
         });
-        let roots = spawn(
-            &mut tasks,
-            "roots",
-            agent,
-            |agent: AgentApi, cursor| async move { agent.roots(&cursor).await },
-        );
+        let between = Arc::new(Confirming::default());
+        let roots = spawn(&mut tasks, "roots", agent, move |agent: AgentApi, cursor| {
+            let between = Arc::clone(&between);
+            async move {
+                let answer = agent.roots(&cursor, between.wait()).await?;
+                between.follow(answer.bundle_max_age);
+                Ok(answer)
+            }
+        });
         let from_list = Arc::new(AtomicBool::new(false));
         let intentions = spawn(&mut tasks, "intentions", agent, {
             let service = service.clone();
@@ -201,6 +205,7 @@ impl Running {
             roots,
             intentions,
         ));
+        tasks.spawn(warn_of_age(Arc::clone(&context)));
         let judge = Arc::new(Judge::new(&service));
         let registry = Registry::new(settings.limits.clone());
         let (ready_sender, ready) = watch::channel(false);
