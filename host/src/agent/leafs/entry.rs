@@ -65,9 +65,11 @@ impl Entry {
 
     /// A leaf has come: it is served from now on and renewed within its window.
     pub(super) fn renewed(&self, leaf: Arc<Leaf>, now: Now) {
-        let life = leaf.valid_before.saturating_since(leaf.valid_after);
+        // A leaf is dated back: what counts is the life that it had left when it was issued.
+        let from = leaf.valid_after.max(leaf.issued_at);
+        let life = leaf.valid_before.saturating_since(from);
         let part = RENEW_FROM + (RENEW_UNTIL - RENEW_FROM) * random::fraction();
-        let moment = leaf.valid_after.saturating_add(life.mul_f64(part));
+        let moment = from.saturating_add(life.mul_f64(part));
         self.schedule(moment.saturating_since(now.wall), 0, now);
         self.leaf.send_replace(Some(leaf));
     }
