@@ -98,7 +98,11 @@ impl Authority {
             });
         }
         let active = self.active_root().ok_or(AuthorityError::NotBootstrapped)?;
-        let step = if issuer.id == active.id {
+        let same = issuer.id == active.id;
+        if same && rotation.cause.wants_new_root() {
+            return Err(AuthorityError::SameRoot { root: issuer.id });
+        }
+        let step = if same {
             Step::Trying {
                 links: trust::needed_links(active, at.wall),
                 issuer: Box::new(issuer),

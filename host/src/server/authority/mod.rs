@@ -16,7 +16,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chancery_core::{
-    AuthorityCommand, CaConfiguration, Caller, Command, Datacenter, Epoch, Lifetimes, OperationId,
+    AuthorityCommand, AuthorityError, CaConfiguration, Caller, Command, Datacenter, Epoch,
+    Lifetimes, OperationId, ProposeError,
 };
 use chancery_providers::{CaOptions, OptionMap, ProviderError, SecretOptions, create};
 
@@ -86,6 +87,13 @@ impl AuthorityFailure {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Trial(_) => false,
+            // What the provider made does not do; it would not do the next time either.
+            Self::Submit(SubmitError::Refused(ProposeError::Authority(
+                AuthorityError::LinkEnds { .. }
+                | AuthorityError::PathTooLong { .. }
+                | AuthorityError::SameRoot { .. }
+                | AuthorityError::WrongLink { .. },
+            ))) => false,
             _ => self
                 .provider_error()
                 .is_none_or(|error| error.kind().is_retryable()),
