@@ -169,7 +169,7 @@ impl World {
         let now = self.now;
         if let Some(retry) = self.retries.iter_mut().find(|retry| retry.key == key) {
             retry.failures += 1;
-            retry.at = now + (1_i64 << retry.failures.min(6)).min(MINUTE);
+            retry.at = now + (1_i64 << retry.failures.min(9));
         } else {
             self.retries.push(Retry {
                 key,
@@ -315,6 +315,7 @@ impl World {
         let missing = self.law.versions.iter().find(|version| {
             !version.lost
                 && version.left.is_none()
+                && self.forced.is_none_or(|forced| version.last > forced)
                 && version.over() > self.now
                 && !distrusted(version.active)
                 && !version.roots.iter().any(|root| anchors.contains(root))
@@ -473,6 +474,9 @@ impl World {
         if self.is_down(kind) {
             return Outcome::Failed;
         }
+        if self.backends.is_lost(memory.root) {
+            return Outcome::Failed;
+        }
         if root_name(memory.root) != signer || !self.backends.has(memory.root) {
             self.complain(|| format!("epoch {by} must sign as {signer} and cannot"));
             return Outcome::Failed;
@@ -519,6 +523,9 @@ impl World {
             .intermediates
             .first()
             .map_or_else(|| from_der(&issuer.certificate), from_der);
+        if self.backends.is_lost(signs) {
+            return Outcome::Failed;
+        }
         if memory.intermediate.unwrap_or(memory.root) != signs || !self.backends.has(signs) {
             let text = format!("epoch {epoch} is tried and has no key");
             self.complain(|| text);

@@ -67,6 +67,7 @@ pub(super) struct Backends {
     objects: Vec<Object>,
     /// Roots that operators have in files, made when first needed.
     files: Vec<(ProviderKind, u8, CertificateId)>,
+    lost: Vec<CertificateId>,
 }
 
 /// What was ordered.
@@ -252,6 +253,17 @@ impl Backends {
             .iter()
             .find(|object| object.certificate == certificate);
         object.is_none_or(|object| !object.gone)
+    }
+
+    /// Whether it was deleted in a time that a restore has undone: nobody can bring it back.
+    pub(super) fn is_lost(&self, certificate: CertificateId) -> bool {
+        self.lost.contains(&certificate)
+    }
+
+    /// An older state counts again, but what was deleted stays so.
+    pub(super) fn restored(&mut self) {
+        let gone = self.objects.iter().filter(|object| object.gone);
+        self.lost = gone.map(|object| object.certificate).collect();
     }
 
     /// Deletes what the incarnation made or used, except what is to be kept; says what went.

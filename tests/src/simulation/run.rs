@@ -313,7 +313,8 @@ impl World {
         self.law.touch(self.now);
         self.authority = authority;
         self.law.lose(at);
-        self.emergencies.clear();
+        self.backends.restored();
+        self.emergencies.retain(|it| it.switched < at);
         self.cut = self.now;
         self.start_again(0);
         self.publish();

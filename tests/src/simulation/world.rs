@@ -85,16 +85,25 @@ pub(super) struct World {
     pub(super) views: Vec<View>,
     pub(super) wishes: Vec<Wish>,
     pub(super) causes: BTreeMap<OperationId, Option<RotationCause>>,
-    /// Roots whose emergency retirement was ordered, and from when on it may be.
-    pub(super) emergencies: Vec<(String, i64)>,
+    /// Roots that go in an emergency.
+    pub(super) emergencies: Vec<Emergency>,
     /// The provider of before the switch said that it cannot cross-sign, for this epoch.
     pub(super) unlinked: Option<Epoch>,
+    /// When a forced switch last left bundles behind.
+    pub(super) forced: Option<i64>,
     pub(super) bug: Option<Bug>,
     pub(super) seen: u64,
     pub(super) random: Random,
     pub(super) complaint: Option<String>,
     /// What was said on the way, when somebody wants to read it.
     pub(super) told: Option<Vec<String>>,
+}
+
+/// A root that is to go, from a moment on.
+pub(super) struct Emergency {
+    pub(super) root: String,
+    pub(super) switched: i64,
+    pub(super) due: i64,
 }
 
 pub(super) struct Retry {
@@ -129,6 +138,7 @@ impl World {
             causes: BTreeMap::new(),
             emergencies: Vec::new(),
             unlinked: None,
+            forced: None,
             bug,
             seen: 0,
             random: Random::new(0),
@@ -301,7 +311,7 @@ impl World {
             return;
         }
         if !self.backends.has(issuer) {
-            if serves {
+            if serves && !self.backends.is_lost(issuer) {
                 self.complain(|| format!("epoch {epoch} must sign with a key that was deleted"));
             }
             return;
@@ -416,8 +426,8 @@ impl World {
             self.complain(|| format!("the active root {id} is pruned"));
         }
         self.see(Rare::RootPruned);
-        let due = self.emergencies.iter().find(|(of, _)| of == id);
-        if root.retire_at.is_some() && due.is_some_and(|(_, due)| *due <= self.now) {
+        let due = self.emergencies.iter().find(|it| it.root == id);
+        if root.retire_at.is_some() && due.is_some_and(|it| it.due <= self.now) {
             let certificate = from_der(&root.certificate);
             let now = self.now;
             let alive = |class: &Class| class.root == certificate && class.until > now;
@@ -441,7 +451,7 @@ impl World {
         if remembered.map(|it| it.intermediate.unwrap_or(it.root)) != Some(signs) {
             self.complain(|| format!("epoch {epoch} signs and does not remember with what"));
         }
-        if !self.backends.has(signs) {
+        if !self.backends.has(signs) && !self.backends.is_lost(signs) {
             self.complain(|| format!("epoch {epoch} signs with a key that was deleted"));
         }
         let rotation = before.record().and_then(|record| record.rotation.clone());
@@ -474,8 +484,12 @@ impl World {
         }
         if let RotationCause::Emergency { retire_after } = rotation.cause {
             let due = self.now + retire_after.as_secs().cast_signed();
-            self.emergencies.retain(|(id, _)| *id != old.id);
-            self.emergencies.push((old.id.clone(), due));
+            self.emergencies.retain(|it| it.root != old.id);
+            self.emergencies.push(Emergency {
+                root: old.id.clone(),
+                switched: self.now,
+                due,
+            });
         }
         if before.root(&root.id).is_some() {
             self.see(Rare::RootBack);
@@ -508,6 +522,7 @@ impl World {
         if !full && !unlinked {
             return;
         }
+        self.forced = Some(self.now);
         let key = self
             .certificates
             .of(from_der(&root.certificate))
