@@ -218,7 +218,9 @@ impl Authority {
                 agenda.wake(end.over);
             }
         }
-        agenda.due.extend(since.map(|since| Effect::Forget { since }));
+        agenda
+            .due
+            .extend(since.map(|since| Effect::Forget { since }));
     }
 
     fn clean_up_due(&self, state: &ProviderState, wall: Timestamp, agenda: &mut Agenda) {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Authority, AuthorityError, CaRoot, Epoch, Lease, Life, Link, NewIssuer, ProviderState, Rotation,
-    Step,
+    Authority, AuthorityError, CaRoot, Epoch, Lease, Life, Link, NewIssuer, ProviderState,
+    Rotation, Step,
 };
 use crate::{Der, Timestamp};
 

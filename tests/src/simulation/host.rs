@@ -94,24 +94,12 @@ impl World {
                 if let Fate::Twice { later } = flight.fate {
                     self.again.push((self.now + later, command.clone()));
                 }
-                let again = matches!(command, AuthorityCommand::IssuerTried { .. });
                 if !matches!(self.answer(command), Ok(true)) {
                     self.back_off(flight.key);
-                }
-                if again && self.is_linking() {
-                    self.see(Rare::SecondLink);
                 }
             }
             _ => self.back_off(flight.key),
         }
-    }
-
-    fn is_linking(&self) -> bool {
-        let rotation = self
-            .authority
-            .record()
-            .and_then(|record| record.rotation.as_deref());
-        rotation.is_some_and(|it| it.step.name() == "linking")
     }
 
     fn hear_again(&mut self, mut command: AuthorityCommand) {
@@ -158,8 +146,12 @@ impl World {
                 .authority
                 .record()
                 .and_then(|it| it.rotation.as_deref());
-            if rotation.is_some_and(|rotation| rotation.epoch == epoch) {
-                self.unlinked = Some(epoch);
+            if let Some(rotation) = rotation.filter(|rotation| rotation.epoch == epoch) {
+                if rotation.force {
+                    self.unlinked = Some(epoch);
+                } else {
+                    self.see(Rare::NoCrossSigning);
+                }
             }
         }
         self.submit(command)
@@ -250,7 +242,11 @@ impl World {
                 let operation = self.operation(Some(RotationCause::Renewal));
                 let command = AuthorityCommand::Rotate {
                     configuration,
-                    cause: RotationCause::Renewal,
+                    cause: if self.has(Bug::RenewalMintsRoot) {
+                        RotationCause::NewKey
+                    } else {
+                        RotationCause::Renewal
+                    },
                     force: false,
                     operation,
                 };
@@ -406,7 +402,6 @@ impl World {
         if self.is_down(wish.kind) {
             return Outcome::Failed;
         }
-        let renewal = renew_intermediate && !renew_root;
         let order = Order {
             epoch: epoch.number(),
             operation,
@@ -414,12 +409,17 @@ impl World {
             memory: memory
                 .as_ref()
                 .and_then(|memory| Some((Remembered::open(&memory.sealed)?, memory.epoch == epoch))),
-            renew_root: renew_root || (renewal && self.has(Bug::RenewalMintsRoot)),
+            renew_root,
             renew_intermediate,
             signed: signed.as_deref(),
             now: self.wall(),
         };
-        match self.backends.prepare(&order, &mut self.certificates) {
+        let answer = self.backends.prepare(&order, &mut self.certificates);
+        if let Answer::Ready(memory) = &answer {
+            let signs = memory.intermediate.unwrap_or(memory.root);
+            self.answers.push((operation, signs));
+        }
+        match answer {
             Answer::Ready(memory) => Outcome::Answer(AuthorityCommand::IssuerPrepared {
                 epoch,
                 operation,

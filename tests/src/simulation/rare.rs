@@ -50,5 +50,4 @@ rare! {
     SignatureWrong => "a wrong intermediate comes back from outside",
     SignedOutside => "an intermediate that was signed outside begins to sign",
     BoundLowered => "a root is rotated out while bundles of a longer bound are in use",
-    SecondLink => "a link is made once more because the switch took long",
 }

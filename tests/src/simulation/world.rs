@@ -85,6 +85,8 @@ pub(super) struct World {
     pub(super) views: Vec<View>,
     pub(super) wishes: Vec<Wish>,
     pub(super) causes: BTreeMap<OperationId, Option<RotationCause>>,
+    /// Which issuers providers answered an order with.
+    pub(super) answers: Vec<(OperationId, CertificateId)>,
     /// Roots that go in an emergency.
     pub(super) emergencies: Vec<Emergency>,
     /// The provider of before the switch said that it cannot cross-sign, for this epoch.
@@ -136,6 +138,7 @@ impl World {
             views: Vec::new(),
             wishes: Vec::new(),
             causes: BTreeMap::new(),
+            answers: Vec::new(),
             emergencies: Vec::new(),
             unlinked: None,
             forced: None,
@@ -458,6 +461,9 @@ impl World {
         let (Some(rotation), Some(old)) = (rotation, before.active_root()) else {
             return;
         };
+        if !self.answers.contains(&(rotation.operation, signs)) {
+            self.complain(|| format!("epoch {epoch} signs with what was made for another order"));
+        }
         match self.skew {
             0 => {}
             1.. => self.see(Rare::SwitchAhead),
