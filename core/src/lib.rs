@@ -30,7 +30,7 @@
 //!    working becomes a clone of what was published last, and nobody is told of success.
 //! 3. What is durable is published: a clone, which shares everything with the original.
 //!    Readers keep theirs for as long as they like. Only now does a caller get its answer.
-//! 4. [`Authority::next_effect`] of the *published* state says what is owed. What came of it is
+//! 4. [`Authority::agenda`] of the *published* state says what is owed. What came of it is
 //!    proposed like any wish; a crash in between only makes the same effect come out again.
 //!
 //! ```
@@ -40,12 +40,13 @@
 //!     AuthorityCommand, CaConfiguration, Caller, Command, Effect, HashSeed, Lifetimes, Now,
 //!     OperationId, State,
 //! };
-//! # use chancery_core::{Der, NewRoot, Sealed, Timestamp};
-//! # fn call_the_provider(_: OperationId) -> (NewRoot, Sealed) {
-//! #     let root = NewRoot {
+//! # use chancery_core::{Der, NewIssuer, Sealed, Timestamp};
+//! # fn call_the_provider(_: OperationId) -> (NewIssuer, Sealed) {
+//! #     let root = NewIssuer {
 //! #         id: "aa".into(), name: "Toy".into(), serial_number: 1, signing_key_id: "bb".into(),
 //! #         not_before: Timestamp::from_unix(0), not_after: Timestamp::from_unix(1 << 30),
 //! #         certificate: Der::new(b"toy"), intermediates: Vec::new(),
+//! #         intermediate_life: None, signed_outside: false,
 //! #         private_key_type: "ec".into(), private_key_bits: 256,
 //! #     };
 //! #     (root, Sealed::from_bytes(Vec::new()))
@@ -70,18 +71,18 @@
 //!         store.insert((row.kind, row.key), row.value); // one transaction, and a sync
 //!     }
 //!     published = working.clone(); // and the callers get their answers
-//!     match published.authority().next_effect(now) {
-//!         Some(Effect::GenerateRoot { epoch, operation, .. }) => {
-//!             let (root, state) = call_the_provider(operation);
-//!             let done = AuthorityCommand::RootGenerated { epoch, operation, root, state };
-//!             inbox.push_back(Command::Authority(done));
-//!         }
-//!         Some(Effect::ExtendLease { epoch, issuer, until }) => {
-//!             let extend = AuthorityCommand::ExtendLease { epoch, issuer, until };
-//!             inbox.push_back(Command::Authority(extend));
-//!         }
-//!         _ => {} // sleep until a `WakeAt`, or until the next command
-//!     }
+//!     for effect in published.authority().agenda(now).due {
+//!         inbox.push_back(Command::Authority(match effect {
+//!             Effect::PrepareIssuer { epoch, operation, .. } => {
+//!                 let (issuer, state) = call_the_provider(operation);
+//!                 AuthorityCommand::IssuerPrepared { epoch, operation, issuer, state }
+//!             }
+//!             Effect::ExtendLease { epoch, issuer, until } => {
+//!                 AuthorityCommand::ExtendLease { epoch, issuer, until }
+//!             }
+//!             _ => continue, // the effects of a rotation
+//!         }));
+//!     } // then sleep until `wake_at`, or until the next command
 //! }
 //! assert!(published.authority().signing_view().is_some());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -115,9 +116,10 @@ mod time;
 mod uuid;
 
 pub use authority::{
-    Authority, AuthorityChange, AuthorityCommand, AuthorityError, AuthorityRecord, CaConfiguration,
-    CaRoot, Effect, Epoch, Lease, Lifetimes, NewRoot, OperationId, ProviderState, SigningView,
-    Stage,
+    Agenda, Authority, AuthorityChange, AuthorityCommand, AuthorityError, AuthorityRecord,
+    BUNDLE_MAX_AGE, CaConfiguration, CaRoot, Effect, Epoch, FORGET_HOLD, Lease, Life, Lifetimes,
+    Link, Memory, NewIssuer, OperationId, ProviderState, Retired, Rotation, RotationCause,
+    SigningView, Stage, Step,
 };
 pub use catalog::{
     Catalog, CatalogChange, CatalogCommand, CatalogError, CatalogTopic, Check, CheckKind,

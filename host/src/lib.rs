@@ -11,6 +11,7 @@ pub mod definition;
 mod demo;
 mod hardening;
 pub mod http;
+mod leaf_key;
 pub mod proxy;
 pub mod random;
 pub mod running;

@@ -56,9 +56,9 @@ mod vault;
 #[cfg(feature = "builtin")]
 pub use builtin::BuiltIn;
 pub use error::{ErrorKind, FailedCall, ProviderError};
-pub use guard::{Deadlines, Guard, GuardSettings, Limits};
+pub use guard::{Call, Deadlines, Ending, Guard, GuardSettings, Limits, Observer, Outcome};
 pub use key_spec::KeySpec;
-pub use options::{CaOptions, DecodedOptions, OptionMap, SecretOptions, split_secrets};
+pub use options::{CaOptions, DecodedOptions, OptionMap, SecretOptions, same_name, split_secrets};
 pub use provider::CaProvider;
 pub use registry::{create, names, signature_check};
 pub use request::{

@@ -50,6 +50,7 @@ async fn assert_passes(key: KeySpec) {
         .all;
     let mut setup = conformance::Setup::new(algorithms, now(), key);
     setup.clock = Arc::new(now);
+    setup.rotation_keys = vec![KeySpec::EcP256, KeySpec::Rsa2048, KeySpec::Ed25519];
     setup.options = option_map(json!({ "Address": server.url() }));
     setup.secrets = SecretOptions::from_iter([("Token", Secret::new(token.into_bytes()))]);
     let report = conformance::run(InMountsOfItsOwn::default, &setup).await;

@@ -1,11 +1,17 @@
-//! What the authority decides: rows to put.
+//! What the authority decides: rows to put and to delete.
 
-use super::{AuthorityRecord, CaConfiguration, CaRoot, Lease, ProviderState};
+use super::{AuthorityRecord, CaConfiguration, CaRoot, Epoch, Lease, ProviderState};
 
-/// A decision: one row put. Applying it follows no rules.
+/// A decision: one row put or deleted. Applying it follows no rules.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum AuthorityChange {
+    /// The lease of an issuer, by its key identifier, is over.
+    DeleteLease(String),
+    /// Nothing of this incarnation is needed any more.
+    DeleteProviderState(Epoch),
+    /// The root with this id is no longer trusted.
+    DeleteRoot(String),
     /// The provider's configuration is now this.
     PutConfiguration(CaConfiguration),
     /// A lease is now this.

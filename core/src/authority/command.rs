@@ -1,13 +1,17 @@
 //! What can be asked of the authority.
 
+use super::{CaConfiguration, Epoch, Link, NewIssuer, OperationId, RotationCause};
 use crate::{Der, Sealed, Timestamp};
-
-use super::{CaConfiguration, Epoch, OperationId};
 
 /// A wish, or the result of an effect, which comes back as a command like any other.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AuthorityCommand {
+    /// Give up the running rotation: the incarnation that signs goes on.
+    Abandon {
+        /// The incarnation that shall not be.
+        epoch: Epoch,
+    },
     /// Found the trust domain. Only while no CA state exists at all.
     Bootstrap {
         /// 16 random bytes for the trust domain, unless the configuration fixes it.
@@ -16,6 +20,25 @@ pub enum AuthorityCommand {
         configuration: CaConfiguration,
         /// The id for the order of the first root.
         operation: OperationId,
+    },
+    /// The provider that signs is not able to sign other CAs' roots.
+    CannotCrossSign {
+        /// The incarnation that shall sign.
+        epoch: Epoch,
+    },
+    /// An incarnation that is over has given up what it held.
+    CleanedUp {
+        /// The incarnation.
+        epoch: Epoch,
+        /// Whether that was everything, its root included.
+        everything: bool,
+    },
+    /// The provider that signs has signed the new root.
+    CrossSigned {
+        /// The incarnation that shall sign.
+        epoch: Epoch,
+        /// The certificate, checked against the certificate policy.
+        link: Link,
     },
     /// Promise that no leaf of `issuer` outlives `until`. Never shortens a lease.
     ExtendLease {
@@ -26,45 +49,62 @@ pub enum AuthorityCommand {
         /// The new end.
         until: Timestamp,
     },
-    /// The provider has made the root that was ordered.
-    RootGenerated {
+    /// Drop roots, leases and links that are provably of no use.
+    Forget {
+        /// Since when the wall clock has gone steadily beside the monotonic one, in this
+        /// process. What came to be of no use before that waits for
+        /// [`FORGET_HOLD`](super::FORGET_HOLD): a clock that was set proves nothing.
+        steady_since: Timestamp,
+    },
+    /// The provider has made what was ordered.
+    IssuerPrepared {
         /// The incarnation it was ordered for.
         epoch: Epoch,
         /// The order it answers.
         operation: OperationId,
-        /// The root, checked against the certificate policy.
-        root: NewRoot,
+        /// Who will sign, checked against the certificate policy.
+        issuer: NewIssuer,
         /// What the provider must remember, sealed: committed together with the root, so that a
         /// key that is not durable never signs.
         state: Sealed,
     },
-}
-
-/// What a checked root certificate says of itself, as far as the authority keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "built by whoever checked the certificate"
-)]
-pub struct NewRoot {
-    /// SHA-1 of the DER, colon-separated lower-case hex.
-    pub id: String,
-    /// `Consul CA Root Cert` and the like.
-    pub name: String,
-    /// Low 64 bits of the serial number.
-    pub serial_number: u64,
-    /// Key identifier of the key that signs leafs, colon-separated hex.
-    pub signing_key_id: String,
-    /// Start of validity.
-    pub not_before: Timestamp,
-    /// End of validity.
-    pub not_after: Timestamp,
-    /// The certificate.
-    pub certificate: Der,
-    /// Intermediates that lead from leafs to the root.
-    pub intermediates: Vec<Der>,
-    /// `ec` or `rsa`.
-    pub private_key_type: String,
-    /// Key size in bits.
-    pub private_key_bits: u32,
+    /// Leafs of the new incarnation verify against every bundle that peers may hold.
+    IssuerTried {
+        /// The incarnation that shall sign.
+        epoch: Epoch,
+    },
+    /// Change who signs, or with which options.
+    Rotate {
+        /// The configuration that shall count.
+        configuration: CaConfiguration,
+        /// Why.
+        cause: RotationCause,
+        /// Whether peers with an old bundle may be left behind.
+        force: bool,
+        /// The id to give to the provider.
+        operation: OperationId,
+    },
+    /// Somebody outside must sign the intermediate.
+    SignatureWanted {
+        /// The incarnation it was ordered for.
+        epoch: Epoch,
+        /// The order it answers.
+        operation: OperationId,
+        /// The root under which the intermediate shall be.
+        root: NewIssuer,
+        /// The request.
+        csr: Der,
+        /// What the provider must remember, sealed.
+        state: Sealed,
+    },
+    /// Here is the intermediate that was signed outside.
+    SignatureGiven {
+        /// The signed intermediate first, then what links it to the root.
+        chain: Vec<Der>,
+    },
+    /// The provider does not take the intermediate that was signed outside: wait for another.
+    SignatureRefused {
+        /// The incarnation that shall sign.
+        epoch: Epoch,
+    },
 }

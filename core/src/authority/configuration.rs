@@ -46,13 +46,24 @@ impl CaConfiguration {
             modify_index: 0,
         }
     }
+
+    /// Whether both say the same; when they were written does not matter.
+    pub(super) fn says_as(&self, other: &Self) -> bool {
+        (self.provider == other.provider)
+            && (self.options == other.options)
+            && (self.secrets == other.secrets)
+            && (self.lifetimes == other.lifetimes)
+    }
 }
 
-/// How long certificates live, by kind.
+/// How long a bundle may be used after it was taken, if `BundleMaxAge` does not say: 7 days.
+pub const BUNDLE_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How long certificates live, by kind, and bundles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "there are exactly three kinds of certificates"
+    reason = "there are exactly three kinds of certificates, and one of bundles"
 )]
 pub struct Lifetimes {
     /// `LeafCertTTL`, 72 h by default.
@@ -61,6 +72,18 @@ pub struct Lifetimes {
     pub intermediate: Duration,
     /// `RootCertTTL`, 87600 h by default.
     pub root: Duration,
+    /// `BundleMaxAge`: nobody uses a bundle that was taken longer ago. For so long after a
+    /// rotation new leafs verify against what was trusted before.
+    #[serde(default = "bundle_max_age", skip_serializing_if = "is_bundle_max_age")]
+    pub bundle: Duration,
+}
+
+const fn bundle_max_age() -> Duration {
+    BUNDLE_MAX_AGE
+}
+
+fn is_bundle_max_age(age: &Duration) -> bool {
+    *age == BUNDLE_MAX_AGE
 }
 
 impl Default for Lifetimes {
@@ -70,6 +93,7 @@ impl Default for Lifetimes {
             leaf: Duration::from_secs(72 * HOUR),
             intermediate: Duration::from_secs(8_760 * HOUR),
             root: Duration::from_secs(87_600 * HOUR),
+            bundle: BUNDLE_MAX_AGE,
         }
     }
 }

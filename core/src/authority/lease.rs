@@ -16,6 +16,10 @@ use crate::Timestamp;
 pub struct Lease {
     /// Key identifier of the issuer, colon-separated hex.
     pub issuer: String,
+    /// Id of the root under which the issuer signs; empty in rows of the first format, where it
+    /// is the root itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub root: String,
     /// The moment after which no leaf of the issuer is valid.
     pub until: Timestamp,
     /// Revision at which the lease was first written.
@@ -23,6 +27,9 @@ pub struct Lease {
     /// Revision at which it was last extended.
     pub modify_index: u64,
 }
+
+/// What does not matter when two ends of validity are compared.
+pub(super) const SLACK: Duration = Duration::from_secs(60);
 
 /// The end of a lease made at `wall`: two leaf lives on, so that it is extended about once a
 /// leaf life.

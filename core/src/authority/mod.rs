@@ -1,15 +1,18 @@
 //! The certificate authority as a state machine: which roots are trusted, which one signs, what
 //! must happen next.
 //!
-//! [`Authority`] never calls a provider. The host's run loop is: commit, then ask
-//! [`Authority::next_effect`] until it answers [`Effect::WakeAt`]; carry each effect out; propose
-//! what came of it as an [`AuthorityCommand`]. Leafs are not signed through this loop: workers
-//! read the published [`SigningView`].
+//! [`Authority`] never calls a provider. The host's run loop is: commit, then ask for the
+//! [`Agenda`]; carry each [`Effect`] out; propose what came of it as an [`AuthorityCommand`].
+//! Leafs are not signed through this loop: workers read the published [`SigningView`].
 //!
-//! A change of provider or key will be more stages of the same machine: every row already says
-//! which [`Epoch`] it belongs to, roots can be several, and a root that no longer signs is
-//! forgotten only by the proof that its [`Lease`] gives.
+//! Every change of options, key, provider or intermediate is one [`Rotation`] to a new [`Epoch`],
+//! while the old one goes on signing. **The law**: at every instant, every leaf that may be in
+//! use verifies against every bundle that was taken less than
+//! [`Lifetimes::bundle`] ago. Leafs of before the switch verify because a retired root stays
+//! until no leaf of it can be alive, which its [`Lease`]s prove; leafs of after it because they
+//! are sent with [`Link`]s to the older roots for as long as a bundle may lack the new one.
 
+mod agenda;
 mod change;
 mod command;
 mod configuration;
@@ -18,27 +21,31 @@ mod effect;
 mod ids;
 mod lease;
 mod roots;
+mod rotation;
 mod signing;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use imbl::OrdMap;
 
 pub use change::AuthorityChange;
-pub use command::{AuthorityCommand, NewRoot};
-pub use configuration::{CaConfiguration, Lifetimes};
-pub use effect::Effect;
+pub use command::AuthorityCommand;
+pub use configuration::{BUNDLE_MAX_AGE, CaConfiguration, Lifetimes};
+pub use effect::{Agenda, Effect, Memory};
 pub use ids::{Epoch, OperationId};
 pub use lease::Lease;
-pub use roots::CaRoot;
+pub use roots::{CaRoot, Life, Link, NewIssuer};
+pub use rotation::{Rotation, RotationCause, Step};
 pub use signing::SigningView;
 pub use stage::{AuthorityRecord, Stage};
+pub use trust::FORGET_HOLD;
 
-use crate::{Now, Sealed, Timestamp, TrustDomain};
+use crate::{Sealed, Timestamp, TrustDomain};
 
 /// What a provider must remember for one epoch, as committed.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct ProviderState {
     /// The incarnation it belongs to.
@@ -47,12 +54,32 @@ pub struct ProviderState {
     pub provider: String,
     /// The operation that made it, so that an interrupted one can be asked for again.
     pub operation: OperationId,
-    /// The provider's memory, keys included, sealed under the host's key.
+    /// The provider's memory, keys included, sealed under the host's key. Empty if a rotation
+    /// was given up before the provider had anything to remember.
     pub sealed: Sealed,
+    /// Set once it signs no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired: Option<Retired>,
     /// Revision at which it was first written.
     pub create_index: u64,
     /// Revision at which it last changed.
     pub modify_index: u64,
+}
+
+/// An incarnation that is over, until it has been cleaned up after.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub struct Retired {
+    /// Since when it signs no more.
+    pub at: Timestamp,
+    /// Its provider and its options, which may differ from those that count now.
+    pub configuration: CaConfiguration,
+    /// Whether what it needed for signing leafs is gone.
+    #[serde(default)]
+    pub issuing_cleaned: bool,
+    /// Since when nobody trusts its root either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_at: Option<Timestamp>,
 }
 
 /// Why a command to the authority was refused.
@@ -91,6 +118,67 @@ pub enum AuthorityError {
         found: OperationId,
         /// The operation the authority waits for, if any.
         expected: Option<OperationId>,
+    },
+    /// Another change of the CA is under way. The text is Consul's.
+    #[error("CA is already in state \"{state}\"")]
+    Busy {
+        /// `INITIALIZING`, `RECONFIGURING` or `RENEWING`.
+        state: &'static str,
+    },
+    /// A cross-signed certificate ends before the last bundle that needs it.
+    #[error("the cross-signed certificate ends at {found}, it must last until {least}")]
+    LinkEnds {
+        /// Its end.
+        found: Timestamp,
+        /// The earliest end that would do.
+        least: Timestamp,
+    },
+    /// No rotation is under way.
+    #[error("no change of the CA is under way")]
+    NoRotation,
+    /// No intermediate waits for a signature from outside.
+    #[error("no intermediate waits for a signature: ask for a certificate request first")]
+    NoSignatureWanted,
+    /// The incarnation has not been replaced.
+    #[error("epoch {epoch} has not been retired")]
+    NotRetired {
+        /// The incarnation.
+        epoch: Epoch,
+    },
+    /// Peers with old bundles would have to follow a path that they refuse.
+    #[error(
+        "peers that hold the oldest bundle would need a path of {length} certificates, at most {} \
+         are accepted: try again after {until}, or set ForceWithoutCrossSigning to leave those \
+         peers behind",
+        trust::LONGEST_PATH
+    )]
+    PathTooLong {
+        /// Certificates that would be sent with a leaf, itself among them.
+        length: usize,
+        /// From then on one less is needed.
+        until: Timestamp,
+    },
+    /// A new root was wanted, and the provider answered with the one that signs already.
+    #[error("the provider has no other root than {root}, which signs already")]
+    SameRoot {
+        /// Id of the root.
+        root: String,
+    },
+    /// A cross-signed certificate of other roots than the rotation's.
+    #[error("the cross-signed certificate is {found}, expected is {expected}")]
+    WrongLink {
+        /// Which roots it links.
+        found: String,
+        /// Which it should.
+        expected: String,
+    },
+    /// A result that belongs to another step of the same rotation. The host drops it.
+    #[error("{found} arrived while the rotation is {step}")]
+    WrongStep {
+        /// What arrived.
+        found: &'static str,
+        /// The step it is at.
+        step: &'static str,
     },
     /// A lease for an issuer that does not sign in this epoch.
     #[error("{found} is not the issuer that signs (that is {expected})")]
@@ -180,28 +268,18 @@ impl Authority {
         SigningView::new(record, configuration, root, lease)
     }
 
-    /// What must be done next. Ask again after every commit, and at the moment of a
-    /// [`Effect::WakeAt`].
-    #[must_use]
-    pub fn next_effect(&self, now: Now) -> Option<Effect> {
-        let record = self.record.as_ref()?;
-        let configuration = self.configuration.as_ref()?;
-        match &record.stage {
-            Stage::Bootstrapping { epoch, operation } => Some(Effect::GenerateRoot {
-                epoch: *epoch,
-                operation: *operation,
-                configuration: configuration.clone(),
-                state: self
-                    .provider_state(*epoch)
-                    .map(|state| state.sealed.clone()),
-            }),
-            Stage::Serving { epoch } => self.lease_effect(*epoch, configuration, now.wall),
-        }
-    }
-
     /// Does one decided change. Without rules, so that a replay never depends on them.
-    pub(crate) fn apply(&mut self, change: &AuthorityChange) {
+    pub fn apply(&mut self, change: &AuthorityChange) {
         match change.clone() {
+            AuthorityChange::DeleteLease(issuer) => {
+                self.leases.remove(&issuer);
+            }
+            AuthorityChange::DeleteProviderState(epoch) => {
+                self.provider_states.remove(&epoch);
+            }
+            AuthorityChange::DeleteRoot(id) => {
+                self.roots.remove(&id);
+            }
             AuthorityChange::PutConfiguration(configuration) => {
                 self.configuration = Some(configuration);
             }
@@ -215,28 +293,6 @@ impl Authority {
             AuthorityChange::PutRoot(root) => {
                 self.roots.insert(root.id.clone(), root);
             }
-        }
-    }
-
-    fn lease_effect(
-        &self,
-        epoch: Epoch,
-        configuration: &CaConfiguration,
-        wall: Timestamp,
-    ) -> Option<Effect> {
-        let root = self.active_root()?;
-        let life = configuration.lifetimes.leaf;
-        let due = self
-            .leases
-            .get(&root.signing_key_id)
-            .map(|lease| lease::due_at(lease.until, life));
-        match due {
-            Some(due) if wall < due => Some(Effect::WakeAt(due)),
-            _ => Some(Effect::ExtendLease {
-                epoch,
-                issuer: root.signing_key_id.clone(),
-                until: lease::reach_from(wall, life),
-            }),
         }
     }
 }

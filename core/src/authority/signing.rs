@@ -28,6 +28,8 @@ pub struct SigningView {
     pub issuer_not_after: Timestamp,
     /// Certificates to send with a leaf, from its issuer upwards, the root left out.
     pub intermediates: Vec<Der>,
+    /// Certificates to send after those, for peers that do not have the root yet.
+    pub links: Vec<Der>,
     /// `LeafCertTTL`.
     pub leaf_life: Duration,
     /// End of the committed lease: no leaf may be valid after it.
@@ -47,11 +49,16 @@ impl SigningView {
         Some(Self {
             epoch,
             trust_domain: record.trust_domain.clone(),
-            issuer: root.certificate.clone(),
+            issuer: root.issuer().clone(),
             issuer_key_id: root.signing_key_id.clone(),
-            issuer_not_before: root.not_before,
-            issuer_not_after: root.not_after,
+            issuer_not_before: root.issuer_life().not_before,
+            issuer_not_after: root.issuer_life().not_after,
             intermediates: root.intermediates.clone(),
+            links: root
+                .links
+                .iter()
+                .map(|link| link.certificate.clone())
+                .collect(),
             leaf_life: configuration.lifetimes.leaf,
             lease_until: lease.until,
         })

@@ -4,7 +4,7 @@ use serde_json::Map;
 
 use super::*;
 use crate::state::{Caller, Command, ProposeError, Revision, State, Topic};
-use crate::{Der, HashSeed, Instant};
+use crate::{Der, HashSeed, Instant, Now};
 
 const START: i64 = 1_795_500_000;
 
@@ -42,10 +42,10 @@ fn bootstrap() -> AuthorityCommand {
 }
 
 fn generated(epoch: Epoch, operation: OperationId) -> AuthorityCommand {
-    AuthorityCommand::RootGenerated {
+    AuthorityCommand::IssuerPrepared {
         epoch,
         operation,
-        root: NewRoot {
+        issuer: NewIssuer {
             id: "aa:bb".to_owned(),
             name: "Consul CA Root Cert".to_owned(),
             serial_number: 7,
@@ -54,6 +54,8 @@ fn generated(epoch: Epoch, operation: OperationId) -> AuthorityCommand {
             not_after: Timestamp::from_unix(START + 10 * 365 * 86_400),
             certificate: Der::new(b"root"),
             intermediates: Vec::new(),
+            intermediate_life: None,
+            signed_outside: false,
             private_key_type: "ec".to_owned(),
             private_key_bits: 256,
         },
@@ -71,18 +73,21 @@ fn serving() -> State {
 #[test]
 fn founding_orders_exactly_one_root() {
     let mut state = State::new(HashSeed([1, 2]));
-    assert_eq!(state.authority().next_effect(at(0)), None);
+    assert_eq!(state.authority().agenda(at(0)), Agenda::default());
     submit(&mut state, bootstrap(), at(0)).unwrap();
     assert_eq!(
         state.authority().trust_domain().map(TrustDomain::as_str),
         Some("5a5a5a5a-5a5a-5a5a-5a5a-5a5a5a5a5a5a.consul")
     );
-    let Some(Effect::GenerateRoot {
-        epoch,
-        operation: ordered,
-        state: None,
-        ..
-    }) = state.authority().next_effect(at(0))
+    let agenda = state.authority().agenda(at(0));
+    let [
+        Effect::PrepareIssuer {
+            epoch,
+            operation: ordered,
+            memory: None,
+            ..
+        },
+    ] = agenda.due[..]
     else {
         panic!("no root was ordered");
     };
@@ -157,15 +162,17 @@ fn the_lease_is_extended_before_a_leaf_would_be_cut_short() {
     let life = 72 * 3600;
     // Two lives were granted at second 1; the extension is due a life and a quarter before the end.
     let due = 1 + 2 * life - life - life / 4;
-    assert_eq!(
-        state.authority().next_effect(at(due - 1)),
-        Some(Effect::WakeAt(Timestamp::from_unix(START + due)))
-    );
-    let Some(Effect::ExtendLease {
-        epoch,
-        issuer,
-        until,
-    }) = state.authority().next_effect(at(due))
+    let before = state.authority().agenda(at(due - 1));
+    assert_eq!(before.due, []);
+    assert_eq!(before.wake_at, Some(Timestamp::from_unix(START + due)));
+    let agenda = state.authority().agenda(at(due));
+    let [
+        Effect::ExtendLease {
+            epoch,
+            ref issuer,
+            until,
+        },
+    ] = agenda.due[..]
     else {
         panic!("no extension was asked for");
     };
@@ -174,15 +181,13 @@ fn the_lease_is_extended_before_a_leaf_would_be_cut_short() {
     assert_eq!(not_after, Timestamp::from_unix(START + due + life));
     let extend = AuthorityCommand::ExtendLease {
         epoch,
-        issuer,
+        issuer: issuer.clone(),
         until,
     };
     submit(&mut state, extend, at(due)).unwrap();
     assert_eq!(state.authority().lease("cc:dd").unwrap().until, until);
-    assert!(matches!(
-        state.authority().next_effect(at(due)),
-        Some(Effect::WakeAt(_))
-    ));
+    let after = state.authority().agenda(at(due));
+    assert!(after.due.is_empty() && after.wake_at.is_some());
 }
 
 #[test]
@@ -214,6 +219,7 @@ fn an_issuer_that_comes_back_keeps_the_longer_lease() {
     for (old, new) in [(life - 1, life), (life, life), (life + 1, life + 1)] {
         let old = Lease {
             issuer: "cc:dd".to_owned(),
+            root: String::new(),
             until: Timestamp::from_unix(START + old),
             create_index: 2,
             modify_index: 2,
@@ -229,6 +235,7 @@ fn an_issuer_that_comes_back_keeps_the_longer_lease() {
             lease,
             Some(&Lease {
                 issuer: "cc:dd".to_owned(),
+                root: "aa:bb".to_owned(),
                 until: Timestamp::from_unix(START + new),
                 create_index: 2,
                 modify_index: 9,

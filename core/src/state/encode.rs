@@ -35,21 +35,30 @@ impl Target {
 
 fn of_authority(change: &AuthorityChange) -> Target {
     let (kind, key, value) = match change {
-        AuthorityChange::PutConfiguration(it) => {
-            (RowKind::CaConfiguration, to_json(&[(); 0]), to_json(it))
+        AuthorityChange::DeleteLease(issuer) => (RowKind::Lease, to_json(&[issuer]), None),
+        AuthorityChange::DeleteProviderState(epoch) => {
+            (RowKind::ProviderState, to_json(&[epoch]), None)
         }
-        AuthorityChange::PutLease(it) => (RowKind::Lease, to_json(&[&it.issuer]), to_json(it)),
-        AuthorityChange::PutProviderState(it) => {
-            (RowKind::ProviderState, to_json(&[it.epoch]), to_json(it))
+        AuthorityChange::DeleteRoot(id) => (RowKind::CaRoot, to_json(&[id]), None),
+        AuthorityChange::PutConfiguration(it) => (
+            RowKind::CaConfiguration,
+            to_json(&[(); 0]),
+            Some(to_json(it)),
+        ),
+        AuthorityChange::PutLease(it) => {
+            (RowKind::Lease, to_json(&[&it.issuer]), Some(to_json(it)))
         }
-        AuthorityChange::PutRecord(it) => (RowKind::Authority, to_json(&[(); 0]), to_json(it)),
-        AuthorityChange::PutRoot(it) => (RowKind::CaRoot, to_json(&[&it.id]), to_json(it)),
+        AuthorityChange::PutProviderState(it) => (
+            RowKind::ProviderState,
+            to_json(&[it.epoch]),
+            Some(to_json(it)),
+        ),
+        AuthorityChange::PutRecord(it) => {
+            (RowKind::Authority, to_json(&[(); 0]), Some(to_json(it)))
+        }
+        AuthorityChange::PutRoot(it) => (RowKind::CaRoot, to_json(&[&it.id]), Some(to_json(it))),
     };
-    Target {
-        kind,
-        key,
-        value: Some(value),
-    }
+    Target { kind, key, value }
 }
 
 fn of_catalog(change: &CatalogChange) -> Target {
@@ -95,6 +104,11 @@ impl State {
     fn authority_row(&self, change: &AuthorityChange) -> Option<Vec<u8>> {
         let authority = &self.authority;
         match change {
+            AuthorityChange::DeleteLease(issuer) => authority.lease(issuer).map(to_json),
+            AuthorityChange::DeleteProviderState(epoch) => {
+                authority.provider_state(*epoch).map(to_json)
+            }
+            AuthorityChange::DeleteRoot(id) => authority.root(id).map(to_json),
             AuthorityChange::PutConfiguration(_) => authority.configuration().map(to_json),
             AuthorityChange::PutLease(it) => authority.lease(&it.issuer).map(to_json),
             AuthorityChange::PutProviderState(it) => {

@@ -238,8 +238,11 @@ const fn topic_of(change: &AuthorityChange) -> Option<Topic> {
     match change {
         AuthorityChange::PutConfiguration(_) => Some(Topic::CaConfiguration),
         AuthorityChange::PutRecord(_) => Some(Topic::Authority),
-        AuthorityChange::PutRoot(_) => Some(Topic::CaRoots),
-        AuthorityChange::PutLease(_) | AuthorityChange::PutProviderState(_) => None,
+        AuthorityChange::DeleteRoot(_) | AuthorityChange::PutRoot(_) => Some(Topic::CaRoots),
+        AuthorityChange::DeleteLease(_)
+        | AuthorityChange::DeleteProviderState(_)
+        | AuthorityChange::PutLease(_)
+        | AuthorityChange::PutProviderState(_) => None,
     }
 }
 

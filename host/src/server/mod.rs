@@ -18,7 +18,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-pub use authority::{AuthorityFailure, AuthorityHost, SignError};
+pub use authority::{
+    AuthorityFailure, AuthorityHost, Change, ChangeError, Changed, EffectFailure, SignError,
+    SignedLeaf,
+};
 pub use commit::SubmitError;
 pub use rows::TABLES;
 pub use view::View;

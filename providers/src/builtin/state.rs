@@ -7,16 +7,21 @@ use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::held::{Held, Pending};
+use super::basis::Basis;
+use super::held::{Held, Intermediate, Pending, Root};
 use super::issuer::Issuer;
-use super::keys::CaKey;
-use crate::{KeySpec, ProviderError};
+use super::keys::{CaKey, kind_name, kind_named};
+use crate::ProviderError;
 
 const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
 struct StateV1 {
     version: u32,
+    /// What the options said of the root; absent in states of 0.1, which knew only roots with a
+    /// key of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    basis: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     root: Option<IssuerV1>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,6 +35,9 @@ struct IssuerV1 {
     key: KeyV1,
     /// Certificates in base64 DER: the signing one, then what links it to a root.
     chain: Vec<String>,
+    /// The wish that it was made for; absent in states of 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    operation: Option<[u8; 16]>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,11 +57,15 @@ struct KeyV1 {
 pub(super) fn write(held: &Held) -> Result<Secret, ProviderError> {
     let state = StateV1 {
         version: VERSION,
-        root: held.root.as_ref().map(|root| write_issuer(root, &[])),
+        basis: Some(held.basis.as_str().to_owned()),
+        root: held
+            .root
+            .as_ref()
+            .map(|root| write_issuer(&root.issuer, &[], root.operation)),
         intermediate: held
             .intermediate
             .as_ref()
-            .map(|(issuer, links)| write_issuer(issuer, links)),
+            .map(|made| write_issuer(&made.issuer, &made.links, made.operation)),
         pending: held.pending.as_ref().map(|pending| PendingV1 {
             operation: *pending.operation.as_bytes(),
             key: write_key(&pending.key),
@@ -87,8 +99,25 @@ pub(super) fn read(state: &Secret) -> Result<Held, ProviderError> {
             state.version
         )));
     }
-    let root = state.root.as_ref().map(read_issuer).transpose()?;
-    let intermediate = state.intermediate.as_ref().map(read_issuer).transpose()?;
+    let root = state.root.as_ref().map(|stored| {
+        read_issuer(stored).map(|(issuer, _)| Root {
+            issuer: issuer.into(),
+            operation: stored.operation.map(OperationId::from_bytes),
+        })
+    });
+    let root = root.transpose()?;
+    let intermediate = state.intermediate.as_ref().map(|stored| {
+        read_issuer(stored).map(|(issuer, links)| Intermediate {
+            issuer: issuer.into(),
+            links: links.into(),
+            operation: stored.operation.map(OperationId::from_bytes),
+        })
+    });
+    let basis = match (state.basis, &root) {
+        (Some(basis), _) => Basis::restore(basis),
+        (None, Some(root)) => Basis::made(root.issuer.key().kind()),
+        (None, None) => Basis::default(),
+    };
     let pending = state.pending.as_ref().map(|pending| {
         Ok::<_, ProviderError>(Pending {
             operation: OperationId::from_bytes(pending.operation),
@@ -97,15 +126,21 @@ pub(super) fn read(state: &Secret) -> Result<Held, ProviderError> {
         })
     });
     Ok(Held {
-        root: root.map(|(issuer, _)| issuer.into()),
-        intermediate: intermediate.map(|(issuer, links)| (issuer.into(), links.into())),
+        basis,
+        root,
+        intermediate: intermediate.transpose()?,
         pending: pending.transpose()?,
         retired: false,
     })
 }
 
-fn write_issuer(issuer: &Issuer, links: &[CertificateDer<'static>]) -> IssuerV1 {
+fn write_issuer(
+    issuer: &Issuer,
+    links: &[CertificateDer<'static>],
+    operation: Option<OperationId>,
+) -> IssuerV1 {
     IssuerV1 {
+        operation: operation.map(|operation| *operation.as_bytes()),
         key: write_key(issuer.key()),
         chain: std::iter::once(issuer.certificate())
             .chain(links)
@@ -129,21 +164,18 @@ fn read_issuer(stored: &IssuerV1) -> Result<(Issuer, Vec<CertificateDer<'static>
 
 fn write_key(key: &CaKey) -> KeyV1 {
     KeyV1 {
-        kind: kind_name(key.kind()).to_owned(),
+        kind: kind_name(key.kind()),
         pkcs8: Zeroizing::new(STANDARD.encode(key.pkcs8().expose())),
     }
 }
 
 fn read_key(stored: &KeyV1) -> Result<CaKey, ProviderError> {
-    let kind = super::keys::KINDS
-        .into_iter()
-        .find(|kind| kind_name(*kind) == stored.kind)
-        .ok_or_else(|| {
-            ProviderError::broken(format!(
-                "the CA's state holds a key of the unknown kind {:?}",
-                stored.kind
-            ))
-        })?;
+    let kind = kind_named(&stored.kind).ok_or_else(|| {
+        ProviderError::broken(format!(
+            "the CA's state holds a key of the unknown kind {:?}",
+            stored.kind
+        ))
+    })?;
     CaKey::from_pkcs8(kind, &Secret::new(decode(&stored.pkcs8)?))
 }
 
@@ -152,18 +184,6 @@ fn decode(text: &str) -> Result<Vec<u8>, ProviderError> {
         .decode(text)
         .ok()
         .ok_or_else(|| ProviderError::broken("the CA's state holds bad base64"))
-}
-
-/// The name of a kind in the state. Once released, a name never changes.
-const fn kind_name(kind: KeySpec) -> &'static str {
-    match kind {
-        KeySpec::EcP256 => "ec-p256",
-        KeySpec::EcP384 => "ec-p384",
-        KeySpec::EcP521 => "ec-p521",
-        KeySpec::Ed25519 => "ed25519",
-        KeySpec::Rsa2048 => "rsa-2048",
-        KeySpec::Rsa4096 => "rsa-4096",
-    }
 }
 
 struct Counter(usize);

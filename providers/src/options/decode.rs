@@ -53,7 +53,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(super) fn int(&mut self, name: &str, default: i64) -> i64 {
+    pub(crate) fn int(&mut self, name: &str, default: i64) -> i64 {
         match self.value(name) {
             None => default,
             Some(Value::String(text)) => match parse_int(text) {
@@ -152,7 +152,8 @@ impl<'a> Decoder<'a> {
 }
 
 /// Whether `key` is a spelling of the option `name`: letter case and underscores do not count.
-pub(crate) fn same_name(name: &str, key: &str) -> bool {
+#[must_use]
+pub fn same_name(name: &str, key: &str) -> bool {
     let mut letters = key.bytes().filter(|byte| *byte != b'_');
     let mut wanted = name.bytes().filter(|byte| *byte != b'_');
     wanted.all(|wanted| {

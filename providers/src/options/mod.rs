@@ -10,8 +10,7 @@ use std::time::Duration;
 use chancery_core::GoDuration;
 
 pub(crate) use self::decode::Decoder;
-#[cfg(feature = "vault")]
-pub(crate) use self::decode::same_name;
+pub use self::decode::same_name;
 #[cfg(feature = "vault")]
 pub(crate) use self::secrets::PARAMS;
 pub use self::secrets::{SecretOptions, split_secrets};
@@ -30,13 +29,19 @@ pub struct CaOptions {
     pub intermediate_cert_ttl: Duration,
     /// How long a new root lives (`RootCertTTL`, 87600h).
     pub root_cert_ttl: Duration,
+    /// How old a bundle may be that is still used (`BundleMaxAge`, 168h; Chancery's own): for so
+    /// long after a rotation new leafs verify against what was trusted before.
+    pub bundle_max_age: Duration,
     /// How many leafs may be signed in a second (`CSRMaxPerSecond`, 50); 0 for no limit.
     pub csr_max_per_second: f32,
     /// How many leafs may be signed at once (`CSRMaxConcurrent`, 0 for no limit); counts only
     /// if there is no limit per second.
     pub csr_max_concurrent: usize,
-    /// The key to make for roots and intermediates (`PrivateKeyType`, `PrivateKeyBits`).
+    /// The key to make for roots and intermediates (`PrivateKeyType`, `PrivateKeyBits`). With
+    /// type `ed25519`, which Consul does not have, the size does not count.
     pub private_key: KeySpec,
+    /// The key that agents make for leafs (`LeafKeyType`, `LeafKeyBits`; ours, EC P-256).
+    pub leaf_key: KeySpec,
 }
 
 impl CaOptions {
@@ -58,10 +63,13 @@ pub struct DecodedOptions {
     leaf_cert_ttl: GoDuration,
     intermediate_cert_ttl: GoDuration,
     root_cert_ttl: GoDuration,
+    bundle_max_age: GoDuration,
     csr_max_per_second: f32,
     csr_max_concurrent: i64,
     private_key_type: String,
     private_key_bits: i64,
+    leaf_key_type: String,
+    leaf_key_bits: i64,
     skip_validate: bool,
 }
 
@@ -79,10 +87,13 @@ impl DecodedOptions {
             leaf_cert_ttl: decoder.duration("LeafCertTTL", LEAF_TTL),
             intermediate_cert_ttl: decoder.duration("IntermediateCertTTL", INTERMEDIATE_TTL),
             root_cert_ttl: decoder.duration("RootCertTTL", ROOT_TTL),
+            bundle_max_age: decoder.duration("BundleMaxAge", BUNDLE_AGE),
             csr_max_per_second: decoder.float("CSRMaxPerSecond", 50.0),
             csr_max_concurrent: decoder.int("CSRMaxConcurrent", 0),
             private_key_type: decoder.text("PrivateKeyType", "ec"),
             private_key_bits: decoder.int("PrivateKeyBits", 256),
+            leaf_key_type: decoder.text("LeafKeyType", "ec"),
+            leaf_key_bits: decoder.int("LeafKeyBits", 0),
             skip_validate: decoder.bool("SkipValidate", false),
         };
         decoder.finish()?;
@@ -102,7 +113,9 @@ impl DecodedOptions {
             intermediate_cert_ttl: self
                 .length("IntermediateCertTTL", self.intermediate_cert_ttl)?,
             root_cert_ttl: self.length("RootCertTTL", self.root_cert_ttl)?,
+            bundle_max_age: self.length("BundleMaxAge", self.bundle_max_age)?,
             private_key: self.private_key()?,
+            leaf_key: self.leaf_key()?,
             // Consul takes a negative limit for none.
             csr_max_per_second: self.csr_max_per_second.max(0.0),
             csr_max_concurrent: usize::try_from(self.csr_max_concurrent).unwrap_or(0),
@@ -143,6 +156,13 @@ impl DecodedOptions {
                 self.root_cert_ttl
             )));
         }
+        if self.bundle_max_age < hours(1) {
+            return Err(ProviderError::misconfigured(format!(
+                "BundleMaxAge must be greater or equal than {}, is {}",
+                hours(1),
+                self.bundle_max_age
+            )));
+        }
         Ok(())
     }
 
@@ -151,6 +171,27 @@ impl DecodedOptions {
         length.positive().ok_or_else(|| {
             ProviderError::misconfigured(format!("{name} must be more than 0s, is {length}"))
         })
+    }
+
+    /// Without a size it is the usual one. What agents ask for must pass the policy on requests,
+    /// and that has no Ed25519, because Envoy's TLS does not take it.
+    fn leaf_key(&self) -> Result<KeySpec, ProviderError> {
+        match (self.leaf_key_type.as_str(), self.leaf_key_bits) {
+            ("ec", 0 | 256) => Ok(KeySpec::EcP256),
+            ("ec", 384) => Ok(KeySpec::EcP384),
+            ("ec", 521) => Ok(KeySpec::EcP521),
+            ("ec", bits) => Err(ProviderError::misconfigured(format!(
+                "leaf key length is {bits} bits, with type 'ec' it must be one of (256, 384, 521)"
+            ))),
+            ("rsa", 0 | 2048) => Ok(KeySpec::Rsa2048),
+            ("rsa", 4096) => Ok(KeySpec::Rsa4096),
+            ("rsa", bits) => Err(ProviderError::misconfigured(format!(
+                "leaf key length is {bits} bits, with type 'rsa' it must be 2048 or 4096"
+            ))),
+            (other, _) => Err(ProviderError::misconfigured(format!(
+                "leaf key type is {other:?}, must be either 'ec' or 'rsa'"
+            ))),
+        }
     }
 
     fn private_key(&self) -> Result<KeySpec, ProviderError> {
@@ -166,6 +207,8 @@ impl DecodedOptions {
             )),
             ("rsa", 2048) => Ok(KeySpec::Rsa2048),
             ("rsa", 4096) => Ok(KeySpec::Rsa4096),
+            // Ours: Consul has no Ed25519. There is one size of it, so none is asked for.
+            ("ed25519", _) => Ok(KeySpec::Ed25519),
             ("rsa", _) => Err(ProviderError::misconfigured(
                 "RSA key length must be 2048 or 4096 bits",
             )),
@@ -183,6 +226,7 @@ const fn hours(count: i64) -> GoDuration {
 const LEAF_TTL: GoDuration = hours(72);
 const INTERMEDIATE_TTL: GoDuration = hours(8760);
 const ROOT_TTL: GoDuration = hours(87_600);
+const BUNDLE_AGE: GoDuration = hours(7 * 24);
 
 #[cfg(test)]
 mod tests;

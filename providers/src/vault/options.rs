@@ -53,6 +53,7 @@ impl VaultOptions {
         let namespace = text("Namespace");
         let root_namespace = text("RootPKINamespace");
         let intermediate_namespace = text("IntermediatePKINamespace");
+        let root_cert = text("RootCert");
         let mut tls = TlsOptions {
             ca_file: text("CAFile"),
             ca_path: text("CAPath"),
@@ -70,6 +71,12 @@ impl VaultOptions {
             "must provide a valid path for the intermediate PKI backend",
         )?;
         let shared = decoded.check()?;
+        if !root_cert.is_empty() || request.secrets.find("PrivateKey").is_some() {
+            return Err(ProviderError::misconfigured(format!(
+                "PrivateKey and RootCert are options of the built-in CA: import your root into \
+                 {root}/ in Vault, it is used from there"
+            )));
+        }
         let namespace = checked_namespace("Namespace", &namespace)?;
         let within = |name, own: String| {
             let own = checked_namespace(name, &own)?;

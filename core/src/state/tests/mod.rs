@@ -5,7 +5,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::authority::{AuthorityCommand, CaConfiguration, Epoch, Lifetimes, NewRoot, OperationId};
+use crate::authority::{
+    AuthorityCommand, CaConfiguration, Epoch, Lifetimes, NewIssuer, OperationId,
+};
 use crate::catalog::{CatalogCommand, Check, CheckStatus, Node, NodeId, ServiceInstance};
 use crate::intention::{IntentionCommand, IntentionDraft, IntentionId};
 use crate::{Der, Instant, Sealed, Timestamp};
@@ -56,10 +58,10 @@ fn bootstrap(cluster: u8) -> Command {
 }
 
 fn root_generated(key: u8) -> Command {
-    Command::Authority(AuthorityCommand::RootGenerated {
+    Command::Authority(AuthorityCommand::IssuerPrepared {
         epoch: Epoch::FIRST,
         operation: OperationId::from_bytes([7; 16]),
-        root: NewRoot {
+        issuer: NewIssuer {
             id: format!("aa:{key:02x}"),
             name: "Consul CA Root Cert".to_owned(),
             serial_number: 9,
@@ -68,6 +70,8 @@ fn root_generated(key: u8) -> Command {
             not_after: at(315_360_000).wall,
             certificate: Der::new(b"root"),
             intermediates: Vec::new(),
+            intermediate_life: None,
+            signed_outside: false,
             private_key_type: "ec".to_owned(),
             private_key_bits: 256,
         },

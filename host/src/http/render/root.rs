@@ -1,6 +1,6 @@
 //! The roots of the trust domain.
 
-use chancery_core::{Authority, CaRoot, Timestamp, certificates_to_pem};
+use chancery_core::{Authority, CaRoot, Der, Timestamp, certificates_to_pem};
 use serde::Serialize;
 
 /// All roots, as both roots endpoints show them.
@@ -53,9 +53,7 @@ impl<'a> RootList<'a> {
 
 impl<'a> Root<'a> {
     fn of(root: &'a CaRoot, cluster: &'a str) -> Self {
-        let intermediates: Vec<_> = root
-            .intermediates
-            .iter()
+        let intermediates: Vec<_> = behind(root)
             .map(|certificate| pem(certificate.as_bytes()))
             .collect();
         Self {
@@ -81,9 +79,15 @@ impl<'a> Root<'a> {
 pub(crate) fn pem_bundle(authority: &Authority) -> String {
     authority
         .roots()
-        .flat_map(|root| std::iter::once(&root.certificate).chain(&root.intermediates))
+        .flat_map(|root| std::iter::once(&root.certificate).chain(behind(root)))
         .map(|certificate| pem(certificate.as_bytes()))
         .collect()
+}
+
+/// What is sent with leafs of `root`, as Consul orders it: cross-signed certificates first.
+fn behind(root: &CaRoot) -> impl Iterator<Item = &Der> {
+    let links = root.links.iter().map(|link| &link.certificate);
+    links.chain(&root.intermediates)
 }
 
 fn pem(der: &[u8]) -> String {

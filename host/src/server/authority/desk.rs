@@ -1,15 +1,14 @@
 //! Signing leafs: off the server loop, by the published view, writing nothing.
 
-use std::sync::Arc;
-
 use chancery_core::{
-    CheckedCsr, CheckedLeaf, CsrPolicy, Serial, SigningView, Timestamp, Violation,
+    CheckedCsr, CheckedLeaf, CsrPolicy, Der, Serial, SigningView, Timestamp, Violation,
 };
-use chancery_providers::{ErrorKind, LeafRequest, ProviderError, Validity};
+use chancery_providers::{CaOptions, ErrorKind, KeySpec, LeafRequest, ProviderError, Validity};
 
-use super::{Active, AuthorityFailure, AuthorityHost};
+use super::{AuthorityFailure, AuthorityHost};
 use crate::crypto;
 use crate::random::{self, NoRandomness};
+use crate::server::View;
 
 /// Why a leaf was not signed.
 #[derive(Debug, thiserror::Error)]
@@ -51,19 +50,58 @@ impl SignError {
     }
 }
 
+/// A leaf, and what is sent with it for peers that do not have its root yet.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SignedLeaf {
+    /// The leaf and what leads to its root.
+    pub leaf: CheckedLeaf,
+    /// What leads from that root to older ones.
+    pub links: Vec<Der>,
+}
+
 impl AuthorityHost {
+    /// The kind of key that leafs are to have (`LeafKeyType`).
+    #[must_use]
+    pub fn leaf_key(&self) -> KeySpec {
+        let view = self.inner.server.view();
+        view.state()
+            .authority()
+            .configuration()
+            .and_then(|configuration| CaOptions::parse(&configuration.options).ok())
+            .map_or(KeySpec::EcP256, |options| options.leaf_key)
+    }
+
     /// Checks `csr` and signs what it asks for, for as long as the policy, the issuer and the
     /// lease allow.
     ///
     /// # Errors
     ///
     /// See [`SignError`].
-    pub async fn sign_leaf(&self, csr: &[u8]) -> Result<CheckedLeaf, SignError> {
+    pub async fn sign_leaf(&self, csr: &[u8]) -> Result<SignedLeaf, SignError> {
         let view = self.inner.server.view();
-        let authority = view.state().authority();
-        let signing = authority.signing_view().ok_or(SignError::NoAuthority)?;
+        let signing = signing_view(&view)?;
         let policy = CsrPolicy::new(signing.trust_domain.clone(), self.inner.datacenter.clone());
         let csr = CheckedCsr::parse(csr, crypto::algorithms(), &policy)?;
+        let failed = match self.sign_by(&view, &signing, &csr).await {
+            Ok(signed) => return Ok(signed),
+            Err(error) => error,
+        };
+        // Whoever signed may have been replaced, and cleaned up, since the view was read.
+        let view = self.inner.server.view();
+        let newer = signing_view(&view)?;
+        if newer.epoch == signing.epoch {
+            return Err(failed);
+        }
+        self.sign_by(&view, &newer, &csr).await
+    }
+
+    async fn sign_by(
+        &self,
+        view: &View,
+        signing: &SigningView,
+        csr: &CheckedCsr,
+    ) -> Result<SignedLeaf, SignError> {
         let now = self.inner.server.clock().now().wall;
         let (not_before, not_after) =
             signing
@@ -77,28 +115,28 @@ impl AuthorityHost {
             not_after,
         };
         let request =
-            LeafRequest::new(&csr, leaf_serial()?, validity).ok_or(SignError::NoLeafIdentity)?;
-        let active = self.signing_provider(&signing).await?;
-        active
-            .guard
-            .issue_leaf(&request)
-            .await
-            .map_err(SignError::Provider)
-    }
-
-    async fn signing_provider(&self, signing: &SigningView) -> Result<Arc<Active>, SignError> {
-        let view = self.inner.server.view();
+            LeafRequest::new(csr, leaf_serial()?, validity).ok_or(SignError::NoLeafIdentity)?;
         let authority = view.state().authority();
         let configuration = authority.configuration().ok_or(SignError::NoAuthority)?;
-        let state = authority
-            .provider_state(signing.epoch)
-            .map(|state| &state.sealed);
-        Ok(self.provider(signing.epoch, configuration, state).await?)
+        let memory = authority.memory(signing.epoch);
+        let incarnation = self
+            .incarnation(signing.epoch, configuration, memory.as_ref())
+            .await?;
+        let leaf = incarnation.guard.issue_leaf(&request).await;
+        Ok(SignedLeaf {
+            leaf: leaf.map_err(SignError::Provider)?,
+            links: signing.links.clone(),
+        })
     }
 }
 
+fn signing_view(view: &View) -> Result<SigningView, SignError> {
+    let signing = view.state().authority().signing_view();
+    signing.ok_or(SignError::NoAuthority)
+}
+
 /// 127 random bits, so that the number is positive and nobody can guess the next one.
-fn leaf_serial() -> Result<Serial, NoRandomness> {
+pub(super) fn leaf_serial() -> Result<Serial, NoRandomness> {
     let number = u128::from_be_bytes(random::bytes()?) >> 1;
     Serial::from_be_bytes(&number.max(1).to_be_bytes()).ok_or(NoRandomness)
 }

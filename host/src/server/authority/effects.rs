@@ -1,192 +1,199 @@
-//! The run loop: what core's authority says must happen next, done.
+//! One effect, carried out.
 
-use std::time::Duration;
+use chancery_core::{Authority, AuthorityCommand, Effect, OperationId, RotationCause};
+use chancery_providers::{CaProvider as _, CleanUpRequest, CleanUpScope, ErrorKind, ProviderError};
+use rustls_pki_types::CertificateDer;
 
-use chancery_core::{
-    AuthorityCommand, CheckedRoot, Der, Effect, NewRoot, OperationId, Sealed, Serial, Timestamp,
-};
-use chancery_providers::{CaProvider as _, ProviderError, RootRequest, RootTemplate};
-
-use super::{Active, AuthorityFailure, AuthorityHost};
-use crate::random::{self, NoRandomness};
-
-/// The first pause after a failed effect, doubled with each further one up to the longest.
-const RETRY_FIRST: Duration = Duration::from_millis(500);
-const RETRY_LONGEST: Duration = Duration::from_secs(60);
-
-/// The longest sleep before the wall clock is looked at again: it may have been set.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
-
-/// What carrying out an effect came to.
-enum Done {
-    /// The state has changed: ask for the next effect.
-    Changed,
-    /// Nothing to do before this moment.
-    Sleep(Timestamp),
-}
+use super::issuer::Order;
+use super::{AuthorityFailure, AuthorityHost, lock};
+use crate::random;
 
 impl AuthorityHost {
-    /// Carries out effects until dropped. A failed one is tried again with growing pauses; it is
-    /// said once when it begins to fail and once when it works again.
-    pub async fn run(self) {
-        let mut revisions = self.inner.server.revisions();
-        let mut failures = 0_u32;
-        loop {
-            let pause = match self.step().await {
-                Ok(Some(Done::Changed)) => {
-                    if failures > 0 {
-                        tracing::info!(failures, "the certificate authority works again");
-                    }
-                    failures = 0;
-                    continue;
-                }
-                Ok(Some(Done::Sleep(until))) => {
-                    let now = self.inner.server.clock().now().wall;
-                    until.saturating_since(now).min(LOOK_AGAIN)
-                }
-                Ok(None) => LOOK_AGAIN,
-                Err(error) => {
-                    failures = failures.saturating_add(1);
-                    let pause = RETRY_FIRST
-                        .saturating_mul(1 << (failures - 1).min(8))
-                        .min(RETRY_LONGEST);
-                    if failures == 1 {
-                        tracing::error!(%error, "the certificate authority cannot go on, trying again");
-                    }
-                    tokio::time::sleep(pause).await;
-                    continue;
-                }
-            };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                changed = revisions.changed() => if changed.is_err() { return },
+    /// Carries out `effect` and proposes what came of it.
+    ///
+    /// A rotation that fails in a way that trying again cannot mend is given up here; one that
+    /// may succeed later is an error, and comes out of the agenda again.
+    pub(super) async fn carry_out(&self, effect: Effect) -> Result<(), AuthorityFailure> {
+        let rotating = match &effect {
+            Effect::PrepareIssuer { epoch, .. }
+            | Effect::CrossSign { epoch, .. }
+            | Effect::TryIssuer { epoch, .. } => self.rotation_to(*epoch).then_some(*epoch),
+            _ => None,
+        };
+        let accepting = matches!(
+            &effect,
+            Effect::PrepareIssuer {
+                signed: Some(_),
+                ..
             }
+        );
+        let Err(error) = self.try_to(effect).await else {
+            return Ok(());
+        };
+        match rotating {
+            Some(epoch) if !error.is_passing() => {
+                tracing::warn!(%error, "a change of the certificate authority came to nothing");
+                *lock(&self.inner.given_up) = Some((epoch, error.to_string()));
+                self.inner.incarnations.forget(epoch);
+                let command = if accepting {
+                    AuthorityCommand::SignatureRefused { epoch }
+                } else {
+                    AuthorityCommand::Abandon { epoch }
+                };
+                self.submit(command).await
+            }
+            _ => Err(error),
         }
     }
 
-    /// Carries out what is due now, so that a server that has just founded its trust domain has
-    /// a root before it answers its first request. Returns when nothing is due or something
-    /// failed: [`AuthorityHost::run`] goes on from there.
-    pub async fn settle(&self) {
-        while let Ok(Some(Done::Changed)) = self.step().await {}
+    fn rotation_to(&self, epoch: chancery_core::Epoch) -> bool {
+        let view = self.inner.server.view();
+        let record = view.state().authority().record();
+        record
+            .and_then(|record| record.rotation.as_deref())
+            .is_some_and(|rotation| rotation.epoch == epoch)
     }
 
-    async fn step(&self) -> Result<Option<Done>, AuthorityFailure> {
-        let view = self.inner.server.view();
-        let authority = view.state().authority();
-        let now = self.inner.server.clock().now();
-        let Some(effect) = authority.next_effect(now) else {
-            return Ok(None);
-        };
-        match effect {
+    async fn try_to(&self, effect: Effect) -> Result<(), AuthorityFailure> {
+        let command = match effect {
+            Effect::Abandon { epoch, reason } => {
+                *lock(&self.inner.given_up) = Some((epoch, reason));
+                AuthorityCommand::Abandon { epoch }
+            }
+            Effect::CleanUp { .. } => self.clean_up(effect).await?,
+            Effect::CrossSign { .. } => self.link(effect).await?,
             Effect::ExtendLease {
                 epoch,
                 issuer,
                 until,
-            } => {
-                let command = AuthorityCommand::ExtendLease {
-                    epoch,
-                    issuer,
-                    until,
-                };
-                self.submit(command).await?;
-                Ok(Some(Done::Changed))
-            }
-            Effect::GenerateRoot {
+            } => AuthorityCommand::ExtendLease {
+                epoch,
+                issuer,
+                until,
+            },
+            Effect::Forget { .. } => AuthorityCommand::Forget {
+                steady_since: lock(&self.inner.steadiness).since(),
+            },
+            Effect::PrepareIssuer {
                 epoch,
                 operation,
                 configuration,
-                state,
+                memory,
+                renew_root,
+                renew_intermediate,
+                signed,
             } => {
-                let active = self.provider(epoch, &configuration, state.as_ref()).await?;
-                let (root, state) = self.generate_root(&active, operation).await?;
-                let command = AuthorityCommand::RootGenerated {
-                    epoch,
+                let made = self.incarnation(epoch, &configuration, memory.as_ref());
+                let order = Order {
                     operation,
-                    root,
-                    state,
+                    renew_root,
+                    renew_intermediate,
+                    signed,
                 };
-                self.submit(command).await?;
-                Ok(Some(Done::Changed))
+                self.prepare(&*made.await?, order).await?
             }
-            Effect::WakeAt(moment) => Ok(Some(Done::Sleep(moment))),
+            Effect::RenewIntermediate { configuration } => AuthorityCommand::Rotate {
+                configuration,
+                cause: RotationCause::Renewal,
+                force: false,
+                operation: OperationId::from_bytes(random::bytes()?),
+            },
+            Effect::TryIssuer {
+                epoch,
+                issuer,
+                links,
+                anchors,
+            } => {
+                let view = self.inner.server.view();
+                let authority = view.state().authority();
+                let Some(rotation) = rotation(authority) else {
+                    return Ok(());
+                };
+                let memory = authority.memory(epoch);
+                let incarnation = self
+                    .incarnation(epoch, &rotation.configuration, memory.as_ref())
+                    .await?;
+                self.try_issuer(&incarnation, &issuer, &links, &anchors)
+                    .await?;
+                AuthorityCommand::IssuerTried { epoch }
+            }
             // An effect that a newer core may ask for; this host would have to know it.
-            _ => Ok(None),
+            _ => return Ok(()),
+        };
+        self.submit(command).await
+    }
+
+    /// A link to the root before, or the news that there can be none.
+    async fn link(&self, effect: Effect) -> Result<AuthorityCommand, AuthorityFailure> {
+        let view = self.inner.server.view();
+        let authority = view.state().authority();
+        let (Effect::CrossSign { by, epoch, .. }, Some(configuration), Some(rotation)) =
+            (&effect, authority.configuration(), rotation(authority))
+        else {
+            return Err(AuthorityFailure::NotFounded);
+        };
+        let memory = authority.memory(*by);
+        let signed = match self.incarnation(*by, configuration, memory.as_ref()).await {
+            Ok(signer) if signer.guard.describe().capabilities.cross_sign => {
+                self.cross_sign(&signer, &effect).await
+            }
+            Ok(signer) => Err(AuthorityFailure::Provider {
+                provider: signer.provider(),
+                error: ProviderError::new(ErrorKind::Refused, CANNOT),
+            }),
+            Err(error) => Err(error),
+        };
+        match signed {
+            Ok(command) => Ok(command),
+            // Who forces it does so because the old CA cannot, or is gone.
+            Err(error) if rotation.force => {
+                tracing::warn!(%error, "the new root is not cross-signed: peers that have not \
+                    taken it yet will refuse new leafs");
+                Ok(AuthorityCommand::CannotCrossSign { epoch: *epoch })
+            }
+            Err(error) => Err(error),
         }
     }
 
-    async fn generate_root(
-        &self,
-        active: &Active,
-        operation: OperationId,
-    ) -> Result<(NewRoot, Sealed), AuthorityFailure> {
-        let view = self.inner.server.view();
-        let authority = view.state().authority();
-        let provider = active.guard.describe().name;
-        let failed = |error| AuthorityFailure::Provider {
-            provider: provider.clone(),
-            error,
+    async fn clean_up(&self, effect: Effect) -> Result<AuthorityCommand, AuthorityFailure> {
+        let Effect::CleanUp {
+            epoch,
+            configuration,
+            memory,
+            everything,
+            keep,
+        } = effect
+        else {
+            return Err(AuthorityFailure::NotFounded);
         };
-        let trust_domain = authority
-            .trust_domain()
-            .ok_or(AuthorityFailure::NotFounded)?;
-        let request = RootRequest {
-            operation,
-            renew: false,
-            template: RootTemplate::new(
-                &provider,
-                trust_domain,
-                random::bytes()?,
-                root_serial()?,
-                active.options.private_key,
-                active.options.root_cert_ttl,
-                self.inner.server.clock().now().wall,
-            ),
-        };
-        let answer = active.guard.root(&request).await.map_err(failed)?;
-        let root = CheckedRoot::restore(&answer.certificate)
-            .map_err(|violation| failed(ProviderError::violating(violation)))?;
-        let sealed = self.seal_state(active.epoch, &answer.state)?;
-        Ok((new_root(&root, &provider), sealed))
-    }
-}
-
-/// A random serial of 63 bits: clients read a root's serial as a JSON number.
-fn root_serial() -> Result<Serial, NoRandomness> {
-    let number = u64::from_be_bytes(random::bytes()?) >> 1;
-    // Zero, once in 2^63, is replaced by one.
-    Serial::from_be_bytes(&number.max(1).to_be_bytes()).ok_or(NoRandomness)
-}
-
-fn new_root(root: &CheckedRoot, provider: &str) -> NewRoot {
-    let issuer = root.issuer();
-    NewRoot {
-        id: root.id(),
-        name: format!("{} CA Root Cert", title(provider)),
-        serial_number: issuer.serial().low_u64(),
-        signing_key_id: issuer.subject_key_id().to_string(),
-        not_before: issuer.not_before(),
-        not_after: issuer.not_after(),
-        certificate: Der::new(issuer.der()),
-        intermediates: Vec::new(),
-        private_key_type: issuer.key().consul_type().to_owned(),
-        private_key_bits: u32::try_from(issuer.key().bits()).unwrap_or(0),
-    }
-}
-
-/// `aws-pca` as `Aws-Pca`: how Consul writes a provider in the name of its root.
-fn title(provider: &str) -> String {
-    let mut start = true;
-    provider
-        .chars()
-        .map(|letter| {
-            let shown = if start {
-                letter.to_ascii_uppercase()
+        let retired = self
+            .incarnation(epoch, &configuration, memory.as_ref())
+            .await?;
+        let request = CleanUpRequest {
+            scope: if everything {
+                CleanUpScope::Everything
             } else {
-                letter
-            };
-            start = !letter.is_alphanumeric();
-            shown
-        })
-        .collect()
+                CleanUpScope::Issuing
+            },
+            keep: keep
+                .iter()
+                .map(|der| CertificateDer::from(der.as_bytes().to_vec()))
+                .collect(),
+        };
+        let done = retired.guard.clean_up(&request).await;
+        done.map_err(|error| AuthorityFailure::Provider {
+            provider: retired.provider(),
+            error,
+        })?;
+        self.inner.incarnations.forget(epoch);
+        Ok(AuthorityCommand::CleanedUp { epoch, everything })
+    }
 }
+
+fn rotation(authority: &Authority) -> Option<&chancery_core::Rotation> {
+    authority.record()?.rotation.as_deref()
+}
+
+/// Consul's text.
+const CANNOT: &str = "The current CA Provider does not support cross-signing. You can try again \
+    with ForceWithoutCrossSigningSet but this may cause disruption - see documentation for more.";

@@ -1,51 +1,59 @@
 //! The certificate authority's hands: it carries out what core's authority wants done, and signs
 //! leafs by the published view.
 
+mod change;
 mod desk;
 mod effects;
+mod incarnation;
+mod issuer;
+mod run;
+mod secrets;
+mod slots;
 #[cfg(test)]
 mod tests;
+mod trial;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwapOption;
 use chancery_core::{
-    AuthorityCommand, CaConfiguration, Caller, Command, Datacenter, Epoch, Lifetimes, OperationId,
-    Sealed, Secret,
+    AuthorityCommand, AuthorityError, CaConfiguration, Caller, Command, Datacenter, Epoch,
+    Lifetimes, OperationId, ProposeError,
 };
-use chancery_providers::{
-    CaOptions, CaProvider, ConfigureRequest, Deadlines, Guard, GuardSettings, Limits, OptionMap,
-    ProviderError, SecretOptions, create, signature_check, split_secrets,
-};
+use chancery_providers::{CaOptions, OptionMap, ProviderError, SecretOptions, create};
 
+use self::incarnation::{Incarnation, Incarnations};
+use self::run::Steadiness;
+use self::slots::Slots;
 use super::{Server, SubmitError};
-use crate::crypto;
 use crate::random::{self, NoRandomness};
 use crate::store::{SealError, Sealer};
 
-pub use desk::SignError;
-
-/// Contexts bind a sealed value to its place, so that one cannot be put where another belongs.
-const SECRETS_CONTEXT: &str = "ca-configuration-secrets";
+pub use change::{Change, ChangeError, Changed};
+pub use desk::{SignError, SignedLeaf};
+pub use run::EffectFailure;
 
 /// Why the authority could not be set up, or an effect not be carried out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthorityFailure {
+    /// There is no trust domain yet.
+    #[error("cluster has no CA bootstrapped yet")]
+    NotFounded,
+    /// The provider cannot be set up with its configuration. The text is Consul's.
+    #[error("error configuring provider: {0}")]
+    Configure(ProviderError),
+    /// The options are wrong. The text is Consul's.
+    #[error("error configuring provider: {0}")]
+    Options(ProviderError),
     /// The provider cannot do it.
-    #[error("the CA provider {provider:?} failed: {error}")]
+    #[error("the CA provider {provider:?} failed: {}", .error.report())]
     Provider {
         /// The provider's name.
         provider: String,
         /// What it said.
         error: ProviderError,
     },
-    /// There is no trust domain yet.
-    #[error("cluster has no CA bootstrapped yet")]
-    NotFounded,
-    /// The options are wrong. The text is Consul's.
-    #[error("error configuring provider: {0}")]
-    Options(ProviderError),
     /// There is no randomness.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
@@ -55,6 +63,44 @@ pub enum AuthorityFailure {
     /// The change was not committed.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// A leaf for trial could not be made or does not verify.
+    #[error("a leaf of the new CA was tried and refused: {0}")]
+    Trial(String),
+    /// No provider has this name. The text is Consul's.
+    #[error("could not initialize provider: {0}")]
+    Unknown(ProviderError),
+}
+
+impl AuthorityFailure {
+    /// What the provider said, if it was the provider.
+    #[must_use]
+    pub const fn provider_error(&self) -> Option<&ProviderError> {
+        match self {
+            Self::Configure(error)
+            | Self::Options(error)
+            | Self::Provider { error, .. }
+            | Self::Unknown(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Trial(_) => false,
+            // What the provider made does not do; it would not do the next time either.
+            Self::Submit(SubmitError::Refused(ProposeError::Authority(
+                AuthorityError::LinkEnds { .. }
+                | AuthorityError::PathTooLong { .. }
+                | AuthorityError::SameRoot { .. }
+                | AuthorityError::WrongLink { .. },
+            ))) => false,
+            _ => self
+                .provider_error()
+                .is_none_or(|error| error.kind().is_retryable()),
+        }
+    }
 }
 
 /// The authority of this server. Clones are the same.
@@ -67,29 +113,33 @@ struct Inner {
     server: Server,
     sealer: Arc<Sealer>,
     datacenter: Datacenter,
-    /// The provider that signs, for its epoch.
-    active: ArcSwapOption<Active>,
-    /// Held while a provider is configured, so that it happens once.
-    configuring: tokio::sync::Mutex<()>,
-}
-
-struct Active {
-    epoch: Epoch,
-    guard: Guard<Box<dyn CaProvider>>,
-    options: CaOptions,
+    incarnations: Incarnations,
+    /// Effects that failed last time they were tried, by what they are about.
+    failures: Mutex<HashMap<(&'static str, Option<Epoch>), EffectFailure>>,
+    /// Why the last rotation was given up.
+    given_up: Mutex<Option<(Epoch, String)>>,
+    /// What the configuration file says, as it would be stored.
+    file: Mutex<Option<CaConfiguration>>,
+    steadiness: Mutex<Steadiness>,
+    slots: Mutex<Slots>,
 }
 
 impl AuthorityHost {
     /// An authority that has done nothing yet. [`AuthorityHost::run`] must run beside it.
     #[must_use]
     pub fn new(server: Server, sealer: Arc<Sealer>, datacenter: Datacenter) -> Self {
+        let now = server.clock().now();
         Self {
             inner: Arc::new(Inner {
                 server,
                 sealer,
                 datacenter,
-                active: ArcSwapOption::empty(),
-                configuring: tokio::sync::Mutex::default(),
+                incarnations: Incarnations::default(),
+                failures: Mutex::default(),
+                given_up: Mutex::default(),
+                file: Mutex::default(),
+                steadiness: Mutex::new(Steadiness::new(now)),
+                slots: Mutex::default(),
             }),
         }
     }
@@ -106,16 +156,22 @@ impl AuthorityHost {
         options: OptionMap,
         secrets: &SecretOptions,
     ) -> Result<(), AuthorityFailure> {
-        let configuration = self.configuration(provider, with_defaults(options), secrets)?;
-        let view = self.inner.server.view();
-        if let Some(stored) = view.state().authority().configuration() {
-            if stored.provider != configuration.provider || stored.options != configuration.options
-            {
+        let mut configuration = configuration(provider, with_defaults(options))?;
+        configuration.secrets = self.seal_secrets(secrets)?;
+        *lock(&self.inner.file) = Some(configuration.clone());
+        if self
+            .inner
+            .server
+            .view()
+            .state()
+            .authority()
+            .record()
+            .is_some()
+        {
+            if let Some(difference) = self.difference_from_file() {
                 tracing::warn!(
-                    file = configuration.provider,
-                    state = stored.provider,
-                    "the configuration file describes another CA than the stored state: the \
-                     state counts, the file's CA settings are ignored"
+                    "{difference}; the stored state counts: \
+                     `chancery connect ca set-config` changes it"
                 );
             }
             return Ok(());
@@ -128,122 +184,56 @@ impl AuthorityHost {
         self.submit(command).await
     }
 
-    fn configuration(
-        &self,
-        provider: &str,
-        options: OptionMap,
-        secrets: &SecretOptions,
-    ) -> Result<CaConfiguration, AuthorityFailure> {
-        create(provider).map_err(|error| AuthorityFailure::Provider {
-            provider: provider.to_owned(),
-            error,
-        })?;
-        let parsed = CaOptions::parse(&options).map_err(AuthorityFailure::Options)?;
-        let mut configuration = CaConfiguration::new(provider, options, lifetimes(&parsed));
-        if !secrets.is_empty() {
-            let text = secrets_to_json(secrets);
-            configuration.secrets = Some(self.inner.sealer.seal(&text, SECRETS_CONTEXT)?);
-        }
-        Ok(configuration)
-    }
-
-    /// The provider of `epoch`, configured: the one that is active, or a new one made from what
-    /// is committed.
-    async fn provider(
-        &self,
-        epoch: Epoch,
-        configuration: &CaConfiguration,
-        state: Option<&Sealed>,
-    ) -> Result<Arc<Active>, AuthorityFailure> {
-        if let Some(active) = self.active(epoch) {
-            return Ok(active);
-        }
-        let _once = self.inner.configuring.lock().await;
-        if let Some(active) = self.active(epoch) {
-            return Ok(active);
-        }
-        let active = Arc::new(self.configure(epoch, configuration, state).await?);
-        self.inner.active.store(Some(Arc::clone(&active)));
-        Ok(active)
-    }
-
-    fn active(&self, epoch: Epoch) -> Option<Arc<Active>> {
-        self.inner
-            .active
-            .load_full()
-            .filter(|active| active.epoch == epoch)
-    }
-
-    async fn configure(
-        &self,
-        epoch: Epoch,
-        configuration: &CaConfiguration,
-        state: Option<&Sealed>,
-    ) -> Result<Active, AuthorityFailure> {
-        let name = &configuration.provider;
-        let failed = |error| AuthorityFailure::Provider {
-            provider: name.clone(),
-            error,
-        };
-        let options =
-            CaOptions::parse(&configuration.options).map_err(AuthorityFailure::Options)?;
+    /// In what the configuration file and the stored state differ, as a sentence.
+    #[must_use]
+    pub fn difference_from_file(&self) -> Option<String> {
         let view = self.inner.server.view();
-        let authority = view.state().authority();
-        let request = ConfigureRequest {
-            trust_domain: authority
-                .trust_domain()
-                .ok_or(AuthorityFailure::NotFounded)?
-                .clone(),
-            datacenter: self.inner.datacenter.clone(),
-            options: configuration.options.clone(),
-            secrets: self.open_secrets(configuration)?,
-            state: state
-                .map(|sealed| self.open_state(epoch, sealed))
-                .transpose()?,
-        };
-        let clock = self.inner.server.clock();
-        let settings = GuardSettings {
-            algorithms: crypto::algorithms(),
-            leaf_signatures: signature_check(name),
-            clock: Arc::new(move || clock.now().wall),
-            deadlines: Deadlines::default(),
-            limits: Limits::from(&options),
-        };
-        let mut guard = Guard::new(create(name).map_err(failed)?, settings);
-        guard.configure(&request).await.map_err(failed)?;
-        let committed = authority.roots().find(|root| root.epoch == epoch);
-        if let Some(root) = committed {
-            let intermediate = root.intermediates.first().map(|der| der.as_bytes());
-            guard
-                .expect_issuers(root.certificate.as_bytes(), intermediate)
-                .map_err(failed)?;
+        let stored = view.state().authority().configuration()?;
+        let file = lock(&self.inner.file).clone()?;
+        if file.provider != stored.provider {
+            return Some(format!(
+                "the configuration file says ca_provider = {:?}, the stored state has {:?}",
+                file.provider, stored.provider
+            ));
         }
-        Ok(Active {
-            epoch,
-            guard,
-            options,
+        let mut names: Vec<&str> = file
+            .options
+            .iter()
+            .filter(|(name, value)| stored.options.get(*name) != Some(*value))
+            .chain(
+                stored
+                    .options
+                    .iter()
+                    .filter(|(name, _)| !file.options.contains_key(*name)),
+            )
+            .map(|(name, _)| name.as_str())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        (!names.is_empty()).then(|| {
+            format!(
+                "the configuration file and the stored state differ in ca_config: {}",
+                names.join(", ")
+            )
         })
     }
 
-    fn open_secrets(
-        &self,
-        configuration: &CaConfiguration,
-    ) -> Result<SecretOptions, AuthorityFailure> {
-        let Some(sealed) = &configuration.secrets else {
-            return Ok(SecretOptions::default());
-        };
-        let text = self.inner.sealer.open(sealed, SECRETS_CONTEXT)?;
-        // What was sealed here is a map of texts; anything else was made by nobody.
-        let map: OptionMap = serde_json::from_slice(text.expose()).unwrap_or_default();
-        Ok(split_secrets(map).1)
+    /// What fails at present, and since when.
+    #[must_use]
+    pub fn failures(&self) -> Vec<EffectFailure> {
+        lock(&self.inner.failures).values().cloned().collect()
     }
 
-    fn seal_state(&self, epoch: Epoch, state: &Secret) -> Result<Sealed, SealError> {
-        self.inner.sealer.seal(state, &state_context(epoch))
+    /// Why the last change was given up, if it was.
+    #[must_use]
+    pub fn last_given_up(&self) -> Option<(Epoch, String)> {
+        lock(&self.inner.given_up).clone()
     }
 
-    fn open_state(&self, epoch: Epoch, sealed: &Sealed) -> Result<Secret, SealError> {
-        self.inner.sealer.open(sealed, &state_context(epoch))
+    /// The server.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.inner.server
     }
 
     async fn submit(&self, command: AuthorityCommand) -> Result<(), AuthorityFailure> {
@@ -253,6 +243,13 @@ impl AuthorityHost {
             .await?;
         Ok(())
     }
+}
+
+/// A configuration to be proposed, its options checked, still without secrets.
+fn configuration(provider: &str, options: OptionMap) -> Result<CaConfiguration, AuthorityFailure> {
+    create(provider).map_err(AuthorityFailure::Unknown)?;
+    let parsed = CaOptions::parse(&options).map_err(AuthorityFailure::Options)?;
+    Ok(CaConfiguration::new(provider, options, lifetimes(&parsed)))
 }
 
 /// The options over Consul's defaults, which it stores and shows even when nobody set them.
@@ -270,25 +267,16 @@ fn with_defaults(options: OptionMap) -> OptionMap {
     merged
 }
 
-fn state_context(epoch: Epoch) -> String {
-    format!("ca-state/{epoch}")
-}
-
-fn secrets_to_json(secrets: &SecretOptions) -> Secret {
-    let map: OptionMap = secrets
-        .names()
-        .filter_map(|name| {
-            let text = String::from_utf8(secrets.find(name)?.expose().to_vec()).ok()?;
-            Some((name.to_owned(), text.into()))
-        })
-        .collect();
-    Secret::new(serde_json::Value::Object(map).to_string().into_bytes())
-}
-
 const fn lifetimes(options: &CaOptions) -> Lifetimes {
     Lifetimes {
         leaf: options.leaf_cert_ttl,
         intermediate: options.intermediate_cert_ttl,
         root: options.root_cert_ttl,
+        bundle: options.bundle_max_age,
     }
+}
+
+/// Nothing panics under these locks; were it so, what they guard would still be whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

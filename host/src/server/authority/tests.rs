@@ -1,13 +1,16 @@
 use std::time::Duration;
 
 use chancery_core::{
-    HashSeed, PeerRole, ServiceId, ServiceName, Timestamp, Topic, TrustBundle, common_name,
+    HashSeed, PeerRole, RotationCause, ServiceId, ServiceName, Timestamp, Topic, TrustBundle,
+    common_name,
 };
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, SanType};
 use serde_json::json;
 
+use super::secrets::memory_context;
 use super::*;
 use crate::clock::Clock;
+use crate::crypto;
 use crate::server::TABLES;
 use crate::store::{MemoryStore, Store};
 
@@ -74,7 +77,7 @@ async fn a_leaf_of_a_founded_authority_verifies_against_the_published_roots() {
         .await
         .unwrap();
     has_root(&server).await;
-    let leaf = host.sign_leaf(&csr(&server, "web")).await.unwrap();
+    let leaf = host.sign_leaf(&csr(&server, "web")).await.unwrap().leaf;
     let view = server.view();
     let authority = view.state().authority();
     let root = authority.active_root().unwrap();
@@ -175,7 +178,7 @@ async fn the_key_of_the_root_is_stored_sealed_only() {
         .provider_state(Epoch::FIRST)
         .unwrap();
     let secret = sealer
-        .open(&state.sealed, &state_context(Epoch::FIRST))
+        .open(&state.sealed, &memory_context(Epoch::FIRST))
         .unwrap();
     assert!(!secret.expose().is_empty());
     let rows = store.load().await.unwrap().rows;
@@ -185,4 +188,136 @@ async fn the_key_of_the_root_is_stored_sealed_only() {
             .all(|row| !row.value.windows(canary.len()).any(|part| part == canary))
     );
     assert_eq!(view.index(&[Topic::CaRoots]).number(), 3);
+}
+
+fn change(value: serde_json::Value, cause: RotationCause) -> Change {
+    Change {
+        provider: "consul".to_owned(),
+        options: value.as_object().unwrap().clone(),
+        cause,
+        force: false,
+    }
+}
+
+async fn founded() -> (Server, AuthorityHost) {
+    let store = Arc::new(MemoryStore::new(&TABLES));
+    let server = server(&store).await;
+    let host = host(&server, &ephemeral());
+    host.found("consul", OptionMap::new(), &SecretOptions::default())
+        .await
+        .unwrap();
+    has_root(&server).await;
+    (server, host)
+}
+
+fn root_ids(server: &Server) -> Vec<String> {
+    let view = server.view();
+    let authority = view.state().authority();
+    authority.roots().map(|root| root.id.clone()).collect()
+}
+
+/// Whether a leaf with what is sent with it is accepted by a peer that holds only `root`.
+fn verifies(server: &Server, signed: &SignedLeaf, root: &chancery_core::Der) -> bool {
+    let view = server.view();
+    let pem = chancery_core::certificates_to_pem([root.as_bytes()]);
+    let trust_domain = view.state().authority().trust_domain().unwrap().clone();
+    let bundle = TrustBundle::from_pem(trust_domain, pem.as_bytes()).unwrap();
+    let mut chain: Vec<&[u8]> = signed.leaf.chain_der().iter().map(Vec::as_slice).collect();
+    chain.extend(signed.links.iter().map(chancery_core::Der::as_bytes));
+    let now = server.clock().now().wall;
+    bundle
+        .verify_peer(&chain, PeerRole::Client, crypto::algorithms(), now)
+        .is_ok()
+}
+
+fn active_root(server: &Server) -> chancery_core::CaRoot {
+    let view = server.view();
+    view.state().authority().active_root().unwrap().clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn leafs_after_three_new_keys_verify_for_whoever_holds_an_older_root() {
+    let (server, host) = founded().await;
+    let mut roots = vec![active_root(&server).certificate];
+    let old_leaf = host.sign_leaf(&csr(&server, "web")).await.unwrap();
+    for _ in 0..3 {
+        let wanted = change(json!({}), RotationCause::NewKey);
+        let changed = host.change(wanted).await.unwrap();
+        assert!(matches!(changed, Changed::Done { .. }));
+        roots.push(active_root(&server).certificate);
+    }
+    let leaf = host.sign_leaf(&csr(&server, "web")).await.unwrap();
+    assert_eq!(leaf.links.len(), 3);
+    for root in &roots {
+        assert!(verifies(&server, &leaf, root));
+    }
+    assert!(verifies(&server, &old_leaf, &roots[0]));
+    assert!(!verifies(&server, &old_leaf, &roots[1]));
+    assert_eq!(root_ids(&server).len(), 4);
+
+    // What is over goes by itself: roots, links, and what the old incarnations had to remember.
+    tokio::time::sleep(Duration::from_secs(8 * 24 * 3600)).await;
+    let mut revisions = server.revisions();
+    let forgotten = revisions
+        .wait_for(|_| root_ids(&server).len() == 1 && active_root(&server).links.is_empty());
+    tokio::time::timeout(Duration::from_secs(3 * 3600), forgotten)
+        .await
+        .expect("the old roots are kept")
+        .unwrap();
+    let view = server.view();
+    assert_eq!(view.state().authority().provider_states().count(), 1);
+    let leaf = host.sign_leaf(&csr(&server, "web")).await.unwrap();
+    assert!(leaf.links.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_longer_life_keeps_the_root_and_nobody_who_reads_roots_notices() {
+    let (server, host) = founded().await;
+    let before = active_root(&server);
+    let wanted = change(json!({"LeafCertTTL": "24h"}), RotationCause::Configured);
+    assert!(matches!(
+        host.change(wanted.clone()).await.unwrap(),
+        Changed::Done { .. }
+    ));
+    let after = active_root(&server);
+    assert_eq!(
+        (after.id, after.modify_index),
+        (before.id, before.modify_index)
+    );
+    let leaf = host.sign_leaf(&csr(&server, "web")).await.unwrap();
+    let now = server.clock().now().wall;
+    assert_eq!(
+        leaf.leaf.not_after().unix_seconds(),
+        now.unix_seconds() + 86_400
+    );
+    let revision = server.view().state().revision();
+    assert_eq!(host.change(wanted).await.unwrap(), Changed::Nothing);
+    assert_eq!(server.view().state().revision(), revision);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_change_is_refused_before_anything_is_stored() {
+    let (server, host) = founded().await;
+    let revision = server.view().state().revision();
+    let refused = [
+        (
+            json!({"LeafCertTTL": "1m"}),
+            "error configuring provider: leaf cert TTL must be greater or equal than 1h0m0s",
+        ),
+        (
+            json!({"RootCert": "x"}),
+            "error configuring provider: must provide a private key when providing a root cert",
+        ),
+    ];
+    for (options, text) in refused {
+        let wanted = change(options, RotationCause::Configured);
+        assert_eq!(host.change(wanted).await.unwrap_err().to_string(), text);
+    }
+    let mut unknown = change(json!({}), RotationCause::Configured);
+    unknown.provider = "nope".to_owned();
+    assert_eq!(
+        host.change(unknown).await.unwrap_err().to_string(),
+        "could not initialize provider: unknown CA provider \"nope\""
+    );
+    assert_eq!(server.view().state().revision(), revision);
 }

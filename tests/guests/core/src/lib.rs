@@ -53,8 +53,8 @@ pub extern "C" fn run() -> u32 {
         return 2;
     }
     let ordered = matches!(
-        state.authority().next_effect(now),
-        Some(Effect::GenerateRoot { .. })
+        state.authority().agenda(now).due[..],
+        [Effect::PrepareIssuer { .. }]
     );
     let uri = "spiffe://11111111-2222-3333-4444-555555555555.consul/ns/default/dc/dc1/svc/web";
     let parsed = SpiffeId::parse(uri).is_ok_and(|id| id.to_string() == uri);
