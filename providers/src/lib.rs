@@ -6,8 +6,8 @@
 //! no configuration file, stores nothing and knows nothing of rotations.
 //!
 //! ```text
-//!  host ── requests: DER, templates ──▶ Guard ──▶ CaProvider ── built-in
-//!       ◀── checked answers, state ──── deadline, retries,   └─ (Vault, plugins)
+//!  host ── requests: DER, templates ──▶ Guard ──▶ CaProvider ─┬─ built-in
+//!       ◀── checked answers, state ──── deadline, retries,    └─ Vault
 //!                                       limits, policy
 //! ```
 //!

@@ -28,7 +28,7 @@ pub use mesh::{
 pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
     Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, OpenBao, OpenBaoError, PeerError,
-    consul_binary, envoy_binary, openbao_binary,
+    consul_binary, envoy_binary, openbao_binary, vault_folder,
 };
 pub use rotation::{Ca, CaRoots, HeldPeer, HeldServer, RotationError, Sent};
 pub use vault::{

@@ -437,3 +437,48 @@ async fn preflight_names_every_line_that_a_policy_lacks() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_mount_may_be_in_a_namespace_of_its_own() {
+    let server = OpenBao::start().await.unwrap();
+    for namespace in ["mesh", "security"] {
+        let path = format!("sys/namespaces/{namespace}");
+        server.post(&path, &json!({})).await.unwrap();
+    }
+    let token = json!({ "Token": server.root_token() });
+    let mut options = options(&server, token);
+    options["IntermediatePKINamespace"] = "mesh".into();
+    options["RootPKINamespace"] = "security/".into();
+    assert_works(&options).await;
+    assert!(server.get("sys/mounts/root").await.is_err());
+    for mounts in ["security/sys/mounts/root", "mesh/sys/mounts/intermediate"] {
+        server.get(mounts).await.unwrap();
+    }
+    // The same path in two namespaces is two mounts.
+    options["IntermediatePKIPath"] = "root".into();
+    assert_works(&options).await;
+    server.get("mesh/sys/mounts/root").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_in_a_namespace_works_there() {
+    let server = OpenBao::start().await.unwrap();
+    let put = async |path: &str, body: Value| {
+        server.post(path, &body).await.unwrap();
+    };
+    put("sys/namespaces/mesh", json!({})).await;
+    let policy = vault_policy("root", "intermediate", RIGHTS);
+    put(
+        "mesh/sys/policies/acl/chancery",
+        json!({ "policy": policy }),
+    )
+    .await;
+    put("mesh/sys/auth/userpass", json!({ "type": "userpass" })).await;
+    let user = json!({ "password": "canary", "token_policies": ["chancery"] });
+    put("mesh/auth/userpass/users/ca", user).await;
+    let login = json!({ "username": "ca", "password": "canary" });
+    let mut options = by(&server, "userpass", login);
+    options["namespace"] = "mesh".into();
+    assert_works(&options).await;
+    server.get("mesh/sys/mounts/root").await.unwrap();
+}

@@ -1,9 +1,5 @@
 //! Vault in trouble: signing fails with one clear error, and works again when the trouble is
 //! over, without anybody restarting Chancery.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a helper of a scenario fails as its tests do"
-)]
 
 use chancery_providers::{CaProvider, ErrorKind, VaultRights, vault_policy};
 use chancery_tests::{

@@ -83,6 +83,15 @@ impl Keeper {
         self.shared.lease().token
     }
 
+    /// Whether the token in use is refused even to look at itself: it has ended or was revoked.
+    pub(super) async fn is_over(&self) -> bool {
+        let lookup = LookupTokenSelfRequest::default();
+        let (transport, namespace) = (&self.shared.transport, &self.shared.namespace);
+        let token = self.token();
+        let answer = transport.data::<Lookup>(&lookup, namespace, Some(&token));
+        answer.await.is_err_and(|failure| failure.is_forbidden())
+    }
+
     /// Another token than `refused`, if one can be had: a login, or what the file holds now.
     pub(super) async fn instead_of(&self, refused: &Token) -> Option<Token> {
         self.shared.replace(refused).await

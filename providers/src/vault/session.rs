@@ -5,7 +5,6 @@ use std::sync::Arc;
 use chancery_core::TrustDomain;
 use rustify::endpoint::Endpoint;
 use serde::de::DeserializeOwned;
-use vaultrs::api::token::requests::LookupTokenSelfRequest;
 
 use super::failure::Failure;
 use super::keeper::Keeper;
@@ -72,15 +71,8 @@ impl Session {
         if !failure.is_forbidden() {
             return failure.into();
         }
-        let token = self.keeper.token();
-        let lookup = LookupTokenSelfRequest::default();
-        let alive = self
-            .transport
-            .data::<serde_json::Value>(&lookup, "", Some(&token))
-            .await;
-        let over = alive.is_err_and(|failure| failure.is_forbidden());
         let error = ProviderError::from(failure);
-        if over {
+        if self.keeper.is_over().await {
             return ProviderError::new(
                 ErrorKind::Unauthorised,
                 format!("{error}\n\nthe Vault token has ended or was revoked"),

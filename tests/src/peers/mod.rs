@@ -11,4 +11,4 @@ pub use agent::{Agent, AgentError, AgentKind};
 pub use consul::consul_binary;
 pub use envoy::{EnvoyError, EnvoyPair, envoy_binary};
 pub use error::PeerError;
-pub use openbao::{OpenBao, OpenBaoError, openbao_binary};
+pub use openbao::{OpenBao, OpenBaoError, openbao_binary, vault_folder};

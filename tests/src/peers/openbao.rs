@@ -39,6 +39,29 @@ pub fn openbao_binary() -> Result<&'static Path, PeerError> {
         .map_err(PeerError::clone)
 }
 
+/// A folder with the program under the name `vault`, whose commands it understands.
+///
+/// # Errors
+/// [`PeerError`] with one line that says what is missing.
+pub fn vault_folder() -> Result<PathBuf, PeerError> {
+    let program = openbao_binary()?;
+    let folder = program.with_file_name("as-vault");
+    let link = folder.join("vault");
+    let made = fs::create_dir_all(&folder).and_then(|()| match link.exists() {
+        true => Ok(()),
+        false => std::os::unix::fs::symlink(program, &link),
+    });
+    match made {
+        // Another test was faster.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(PeerError::File {
+            peer: WHEEL.peer,
+            path: link,
+            reason: error.to_string(),
+        }),
+        _ => Ok(folder),
+    }
+}
+
 /// Why a server does not do what a scenario asks of it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

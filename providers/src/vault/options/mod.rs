@@ -241,3 +241,6 @@ const PARAM_FILES: [&str; 5] = [
     "token_file_path",
     "token_path",
 ];
+
+#[cfg(test)]
+mod tests;
