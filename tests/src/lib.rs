@@ -9,6 +9,7 @@ mod mesh;
 mod pages;
 mod peers;
 mod rotation;
+pub mod simulation;
 mod vault;
 
 pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
