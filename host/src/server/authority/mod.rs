@@ -111,6 +111,8 @@ struct Inner {
     /// What the configuration file says, as it would be stored.
     file: Mutex<Option<CaConfiguration>>,
     steadiness: Mutex<Steadiness>,
+    /// Held while a change is checked and begun.
+    changing: tokio::sync::Mutex<()>,
 }
 
 impl AuthorityHost {
@@ -128,6 +130,7 @@ impl AuthorityHost {
                 given_up: Mutex::default(),
                 file: Mutex::default(),
                 steadiness: Mutex::new(Steadiness::new(now)),
+                changing: tokio::sync::Mutex::default(),
             }),
         }
     }
