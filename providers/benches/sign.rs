@@ -59,6 +59,7 @@ async fn compare() {
         clock: Arc::new(self::now),
         deadlines: Deadlines::default(),
         limits: Limits::NONE,
+        observer: Arc::new(()),
     };
     alone.root(&root_request(now)).await.unwrap();
     let trusting = Guard::new(built_in().await, settings(SignatureCheck::ParseOnly));

@@ -19,6 +19,7 @@ pub struct ProviderError {
     kind: ErrorKind,
     message: String,
     violation: Option<Box<Violation>>,
+    rule: Option<&'static str>,
     call: Option<Box<FailedCall>>,
 }
 
@@ -103,6 +104,7 @@ impl ProviderError {
             kind,
             message: message.into(),
             violation: None,
+            rule: None,
             call: None,
         }
     }
@@ -130,8 +132,18 @@ impl ProviderError {
     pub fn violating(violation: Violation) -> Self {
         Self {
             message: format!("the provider's answer breaks a rule: {violation}"),
+            rule: Some(violation.rule()),
             violation: Some(Box::new(violation)),
             ..Self::broken("")
+        }
+    }
+
+    /// An answer that broke a rule of the guard's own, which no certificate can be asked alone:
+    /// [`ErrorKind::Broken`].
+    pub(crate) fn breaking(rule: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            rule: Some(rule),
+            ..Self::broken(message)
         }
     }
 
@@ -152,6 +164,13 @@ impl ProviderError {
     #[must_use]
     pub fn violation(&self) -> Option<&Violation> {
         self.violation.as_deref()
+    }
+
+    /// The name of the policy rule that the answer broke, if that is what happened: a fixed word,
+    /// fit for a label of a metric.
+    #[must_use]
+    pub const fn rule(&self) -> Option<&'static str> {
+        self.rule
     }
 
     /// The call that failed, if a guard saw it.

@@ -53,7 +53,7 @@ mod template;
 #[cfg(feature = "builtin")]
 pub use builtin::BuiltIn;
 pub use error::{ErrorKind, FailedCall, ProviderError};
-pub use guard::{Deadlines, Guard, GuardSettings, Limits};
+pub use guard::{Call, Deadlines, Ending, Guard, GuardSettings, Limits, Observer, Outcome};
 pub use key_spec::KeySpec;
 pub use options::{
     CaOptions, DecodedOptions, OptionMap, SecretOptions, file_options, same_name, split_secrets,

@@ -85,10 +85,15 @@ pub struct Capabilities {
     /// another CA signs, and
     /// [`accept_intermediate`](crate::CaProvider::accept_intermediate) takes the result.
     pub external_intermediate: bool,
-    /// Leafs are signed by an intermediate under its own root, which
-    /// [`intermediate`](crate::CaProvider::intermediate) makes and renews without the host.
+    /// Leafs are signed by an intermediate under the root, so that
+    /// [`intermediate`](crate::CaProvider::intermediate) has to be asked before a leaf is. Alone,
+    /// it makes and renews the intermediate without the host; with
+    /// [`external_intermediate`](Self::external_intermediate) the answer is a CSR until somebody
+    /// has signed it.
     pub own_intermediate: bool,
-    /// Can be given a root certificate and its private key in the configuration.
+    /// Takes a root certificate and its private key from the configuration (`RootCert`,
+    /// `PrivateKey`). A provider that does not refuses to be configured with them: to make
+    /// another root in silence would be the worst answer.
     pub import_root: bool,
     /// Takes serial numbers and common names from the templates. A provider that does not
     /// (Vault) puts random serials of at least 64 bits of its own.

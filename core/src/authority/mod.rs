@@ -158,6 +158,12 @@ pub enum AuthorityError {
         /// From then on one less is needed.
         until: Timestamp,
     },
+    /// A new root was wanted, and the provider answered with the one that signs already.
+    #[error("the provider has no other root than {root}, which signs already")]
+    SameRoot {
+        /// Id of the root.
+        root: String,
+    },
     /// A cross-signed certificate of other roots than the rotation's.
     #[error("the cross-signed certificate is {found}, expected is {expected}")]
     WrongLink {

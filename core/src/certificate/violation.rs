@@ -359,3 +359,58 @@ pub enum Violation {
         allowed: String,
     },
 }
+
+impl Violation {
+    /// The rule's own name, for metrics: a fixed word, never what was found.
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::AnyPurpose => "any_purpose",
+            Self::AuthorityKeyId { .. } => "authority_key_id",
+            Self::BasicConstraintsNotCritical { .. } => "basic_constraints_not_critical",
+            Self::ChainBytes { .. } => "chain_bytes",
+            Self::ChainLength { .. } => "chain_length",
+            Self::CriticalExtension { .. } => "critical_extension",
+            Self::CsrDatacenter { .. } => "csr_datacenter",
+            Self::CsrExtension { .. } => "csr_extension",
+            Self::CsrIdentity { .. } => "csr_identity",
+            Self::CsrTooLarge { .. } => "csr_too_large",
+            Self::CsrTrustDomain { .. } => "csr_trust_domain",
+            Self::DuplicateExtension { .. } => "duplicate_extension",
+            Self::EmptySubject => "empty_subject",
+            Self::Expired { .. } => "expired",
+            Self::Extensions { .. } => "extensions",
+            Self::Identity(_) => "identity",
+            Self::IssuerName { .. } => "issuer_name",
+            Self::Key { .. } => "key",
+            Self::KeyMismatch => "key_mismatch",
+            Self::KeyUsageForbidden { .. } => "key_usage_forbidden",
+            Self::KeyUsageMissing { .. } => "key_usage_missing",
+            Self::LeafIsCa => "leaf_is_ca",
+            Self::Malformed { .. } => "malformed",
+            Self::Missing { .. } => "missing",
+            Self::NameConstraint => "name_constraint",
+            Self::NotCa { .. } => "not_ca",
+            Self::NotCritical { .. } => "not_critical",
+            Self::NotService { .. } => "not_service",
+            Self::NotYetValid { .. } => "not_yet_valid",
+            Self::OtherName { .. } => "other_name",
+            Self::OutlivesIssuer { .. } => "outlives_issuer",
+            Self::OutlivesRequest { .. } => "outlives_request",
+            Self::PathComplexity { .. } => "path_complexity",
+            Self::PathLength { .. } => "path_length",
+            Self::Pem => "pem",
+            Self::Purpose { .. } => "purpose",
+            Self::SanNotCritical => "san_not_critical",
+            Self::Serial { .. } => "serial",
+            Self::Signature { .. } => "signature",
+            Self::SignatureAlgorithm { .. } => "signature_algorithm",
+            Self::StartsTooEarly { .. } => "starts_too_early",
+            Self::TrustDomain { .. } => "trust_domain",
+            Self::UnknownIssuer { .. } => "unknown_issuer",
+            Self::UriCount { .. } => "uri_count",
+            Self::Version { .. } => "version",
+            Self::WrongIdentity { .. } => "wrong_identity",
+        }
+    }
+}

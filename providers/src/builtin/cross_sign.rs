@@ -1,17 +1,17 @@
 //! Signing another CA's root: its name, key and extensions stay, the issuer changes.
 
-use rcgen::{CertificateParams, CustomExtension, IsCa};
+use rcgen::{CertificateParams, CustomExtension, DistinguishedName, IsCa};
 use rustls_pki_types::CertificateDer;
 use x509_parser::oid_registry::OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER;
 use x509_parser::prelude::X509Certificate;
 
 use super::issuer::{Issuer, parse};
-use super::{name, sign};
+use super::sign;
 use crate::{CrossSignRequest, ProviderError};
 
 /// The foreign root under `issuer`.
 ///
-/// Every extension but the authority key identifier is copied to the byte, with its
+/// Name and key are copied to the byte. Every extension but the authority key identifier is copied to the byte, with its
 /// criticality: name constraints of the foreign root go on holding.
 pub(super) fn cross_sign(
     issuer: &Issuer,
@@ -24,25 +24,14 @@ pub(super) fn cross_sign(
         ));
     }
     let mut params = CertificateParams::default();
-    params.distinguished_name = name::read(foreign.subject())?;
+    params.distinguished_name = DistinguishedName::new();
     params.serial_number = Some(sign::serial(&request.serial));
     params.is_ca = IsCa::NoCa;
     params.use_authority_key_identifier_extension = true;
     params.custom_extensions = extensions(&foreign)?;
     sign::set_validity(&mut params, issuer.shorten(request.validity)?)?;
     let key = sign::public_key(foreign.public_key().raw)?;
-    let certificate = issuer.sign(&params, &key)?;
-
-    let signed = parse(&certificate)?;
-    if signed.subject().as_raw() != foreign.subject().as_raw() {
-        return Err(name::refused());
-    }
-    if signed.public_key().raw != foreign.public_key().raw {
-        return Err(ProviderError::refused(
-            "the built-in CA cannot keep this root's key byte for byte",
-        ));
-    }
-    Ok(certificate)
+    issuer.sign_ca(&params, &key, &foreign)
 }
 
 fn extensions(foreign: &X509Certificate<'_>) -> Result<Vec<CustomExtension>, ProviderError> {

@@ -74,9 +74,8 @@ impl Held {
         intermediate.filter(|made| !renew || made.operation == Some(operation))
     }
 
-    /// The root, which signs CAs.
-    pub(super) fn signing_root(&self) -> Result<Arc<Issuer>, ProviderError> {
-        self.check_alive()?;
+    /// The root that was made here.
+    pub(super) fn own_root(&self) -> Result<Arc<Issuer>, ProviderError> {
         self.root
             .as_ref()
             .map(|root| Arc::clone(&root.issuer))

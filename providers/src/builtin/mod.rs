@@ -1,30 +1,31 @@
 //! The CA that Chancery brings along, which Consul calls `consul`.
 //!
-//! Keys are made and used in this process. The root signs leafs directly, unless the CA was
-//! given an intermediate by another one.
+//! Keys are used in this process. The root signs leafs directly, unless there is an
+//! intermediate: see [`own_root`] for whose root and whose key there can be.
 
 mod basis;
 mod cross_sign;
+mod der;
 mod held;
 mod issuer;
 mod keys;
-mod name;
+mod own_root;
 mod sign;
 mod state;
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use chancery_core::Secret;
+use chancery_core::{Secret, Timestamp, TrustDomain};
 use rustls_pki_types::CertificateDer;
 use tokio::sync::Mutex;
 
-use self::basis::Basis;
 use self::held::{Held, Intermediate, Pending, Root};
 use self::issuer::Issuer;
 use self::keys::CaKey;
 pub(crate) use self::keys::key_pair;
-use crate::options::Decoder;
+use self::own_root::{Expectations, Given, Source};
 use crate::{
     AcceptIntermediateRequest, CaProvider, Capabilities, CleanUpRequest, ConfigureRequest,
     CrossSignRequest, DecodedOptions, Description, IntermediateAnswer, IntermediateRequest,
@@ -35,11 +36,25 @@ use crate::{
 pub(crate) const NAME: &str = "consul";
 
 /// The built-in certificate authority.
-#[derive(Default)]
 pub struct BuiltIn {
     held: RwLock<Held>,
     /// Held while a key is made, so that two calls never make two roots.
     making: Mutex<()>,
+    source: Source,
+    /// Consul's `DisableCrossSigning`, to see what happens without.
+    cross_signing: bool,
+    leaf_ttl: Duration,
+    trust_domain: Option<TrustDomain>,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl Default for BuiltIn {
+    fn default() -> Self {
+        Self::with_clock(Arc::new(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH);
+            Timestamp::from_unix(0).saturating_add(since.unwrap_or_default())
+        }))
+    }
 }
 
 impl BuiltIn {
@@ -47,6 +62,21 @@ impl BuiltIn {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty one with a wall clock of its own. Time counts only for certificates that
+    /// somebody else made: whether they are valid, and long enough.
+    #[must_use]
+    pub fn with_clock(clock: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
+        Self {
+            held: RwLock::default(),
+            making: Mutex::default(),
+            source: Source::default(),
+            cross_signing: true,
+            leaf_ttl: Duration::ZERO,
+            trust_domain: None,
+            clock,
+        }
     }
 
     fn held(&self) -> Held {
@@ -64,27 +94,84 @@ impl BuiltIn {
     /// What signs leafs now, and what links it to a root.
     fn leaf_issuer(&self) -> Result<(Arc<Issuer>, Arc<[CertificateDer<'static>]>), ProviderError> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(intermediate) = held.intermediate.as_ref().filter(|_| !held.retired) {
+        held.check_alive()?;
+        if let Some(intermediate) = &held.intermediate {
             return Ok((
                 Arc::clone(&intermediate.issuer),
                 Arc::clone(&intermediate.links),
             ));
         }
-        held.signing_root().map(|root| (root, Arc::default()))
+        match &self.source {
+            Source::Made(_) | Source::Key(_) => {
+                held.own_root().map(|issuer| (issuer, Arc::default()))
+            }
+            Source::Root(issuer) => Ok((Arc::clone(issuer), Arc::default())),
+            Source::Chain(chain) => Ok((Arc::clone(&chain.issuer), chain.links.as_slice().into())),
+            Source::Offline(_) => Err(ProviderError::refused(
+                "the intermediate under the root in RootCert has not been signed yet",
+            )),
+        }
+    }
+
+    /// The root with its key, which signs CAs.
+    fn signing_root(&self) -> Result<Arc<Issuer>, ProviderError> {
+        let held = self.held();
+        held.check_alive()?;
+        let issuer = match &self.source {
+            Source::Made(_) | Source::Key(_) => held.own_root()?,
+            Source::Root(issuer) => Arc::clone(issuer),
+            Source::Chain(_) | Source::Offline(_) => {
+                return Err(ProviderError::refused(
+                    "the key of the root in RootCert is elsewhere: no CA can be signed with it",
+                ));
+            }
+        };
+        if issuer.may_sign_cas() {
+            return Ok(issuer);
+        }
+        Err(ProviderError::refused(
+            "the root's path length is 0: no CA may stand below it",
+        ))
+    }
+
+    /// What a root that was given, or an intermediate for it, must be good for.
+    fn expectations(&self) -> Result<Expectations<'_>, ProviderError> {
+        let trust_domain = self.trust_domain.as_ref();
+        Ok(Expectations {
+            trust_domain: trust_domain
+                .ok_or_else(|| ProviderError::refused("this CA is not configured"))?,
+            leaf_ttl: self.leaf_ttl,
+            now: (self.clock)(),
+        })
+    }
+
+    /// Makes a root with a key of its own, or with the operator's.
+    async fn make_root(&self, request: &RootRequest) -> Result<Arc<Issuer>, ProviderError> {
+        let key = match &self.source {
+            Source::Key(key) => key.copy()?,
+            _ => CaKey::generate(request.template.key).await?,
+        };
+        let certificate = sign::root(&key, &request.template)?;
+        Issuer::new(certificate, key).map(Arc::new)
     }
 }
 
 #[async_trait]
 impl CaProvider for BuiltIn {
     fn describe(&self) -> Description {
+        let signs_cas = match &self.source {
+            Source::Made(_) | Source::Key(_) => true,
+            Source::Root(issuer) => issuer.may_sign_cas(),
+            Source::Chain(_) | Source::Offline(_) => false,
+        };
         Description::new(
             NAME,
             Capabilities {
-                cross_sign: true,
-                sign_intermediate: true,
-                external_intermediate: true,
-                own_intermediate: false,
-                import_root: false,
+                cross_sign: signs_cas && self.cross_signing,
+                sign_intermediate: signs_cas,
+                external_intermediate: !matches!(self.source, Source::Chain(_)),
+                own_intermediate: matches!(self.source, Source::Chain(_) | Source::Offline(_)),
+                import_root: true,
                 chooses_serials: true,
                 keys: keys::KINDS.to_vec(),
             },
@@ -92,13 +179,24 @@ impl CaProvider for BuiltIn {
     }
 
     async fn configure(&mut self, request: &ConfigureRequest) -> Result<(), ProviderError> {
-        let options = DecodedOptions::decode(&request.options)?;
-        refuse_own_root(request)?;
-        let basis = Basis::made(options.check()?.private_key);
+        let decoded = DecodedOptions::decode(&request.options)?;
+        let given = Given::decode(request)?;
+        let options = decoded.check()?;
+        let cross_signing = given.cross_signing();
+        let source = given.read(&options)?;
+        let basis = source.basis();
         let kept = request.state.as_ref().map(state::read).transpose()?;
         // What was kept for another root belongs to the instance before, which still has it.
-        let held = kept.filter(|kept| kept.basis == basis);
-        self.hold(held.unwrap_or_else(|| Held {
+        let kept = kept.filter(|kept| kept.basis == basis);
+        self.leaf_ttl = options.leaf_cert_ttl;
+        self.trust_domain = Some(request.trust_domain.clone());
+        self.cross_signing = cross_signing;
+        if kept.is_none() {
+            // Once it signs, that it grows old is no reason to stop early.
+            own_root::vet(&source, &self.expectations()?)?;
+        }
+        self.source = source;
+        self.hold(kept.unwrap_or_else(|| Held {
             basis,
             ..Held::default()
         }));
@@ -109,22 +207,37 @@ impl CaProvider for BuiltIn {
         let _making = self.making.lock().await;
         let mut held = self.held();
         held.check_alive()?;
-        let root = match held.root_for(request.operation, request.renew) {
-            Some(root) => root,
-            None => {
-                let key = CaKey::generate(request.template.key).await?;
-                let certificate = sign::root(&key, &request.template)?;
-                // What was asked for under the root before is of no use under this one.
-                held.intermediate = None;
-                held.pending = None;
-                Root {
-                    issuer: Arc::new(Issuer::new(certificate, key)?),
-                    operation: Some(request.operation),
-                }
+        let certificate = if let Some(root) = self.source.given_root() {
+            if request.renew {
+                return Err(ProviderError::refused(
+                    "the root is the one in RootCert: to have another, change RootCert and \
+                     PrivateKey",
+                ));
             }
+            root.clone()
+        } else {
+            let root = match held.root_for(request.operation, request.renew) {
+                Some(root) => root,
+                None if held.root.is_some() && matches!(self.source, Source::Key(_)) => {
+                    return Err(ProviderError::refused(
+                        "the root's key is the one in PrivateKey: to have another root, change \
+                         PrivateKey",
+                    ));
+                }
+                None => {
+                    // What was asked for under the root before is of no use under this one.
+                    held.intermediate = None;
+                    held.pending = None;
+                    Root {
+                        issuer: self.make_root(request).await?,
+                        operation: Some(request.operation),
+                    }
+                }
+            };
+            let certificate = root.issuer.certificate().clone();
+            held.root = Some(root);
+            certificate
         };
-        let certificate = root.issuer.certificate().clone();
-        held.root = Some(root);
         let state = state::write(&held)?;
         self.hold(held);
         Ok(RootAnswer { certificate, state })
@@ -137,6 +250,18 @@ impl CaProvider for BuiltIn {
         let _making = self.making.lock().await;
         let mut held = self.held();
         held.check_alive()?;
+        if let Source::Chain(chain) = &self.source {
+            if request.renew {
+                return Err(ProviderError::refused(
+                    "the intermediate is the one in RootCert: to renew it, put a newer one there",
+                ));
+            }
+            let issuer = std::iter::once(chain.issuer.certificate());
+            return Ok(IntermediateAnswer::Ready {
+                chain: issuer.chain(&chain.links).cloned().collect(),
+                state: state::write(&held)?,
+            });
+        }
         let known = held
             .pending
             .take()
@@ -188,11 +313,14 @@ impl CaProvider for BuiltIn {
                 .pending
                 .take()
                 .ok_or_else(|| ProviderError::refused("no intermediate was asked for"))?;
-            let key = CaKey::from_pkcs8(pending.key.kind(), &pending.key.pkcs8())?;
-            let issuer = Issuer::new(certificate.clone(), key)?;
+            let issuer = Issuer::new(certificate.clone(), pending.key.copy()?)?;
+            let links = issuer::without_root(links)?;
+            if let Source::Offline(root) = &self.source {
+                own_root::vet_external(root, &issuer, &links, &self.expectations()?)?;
+            }
             held.intermediate = Some(Intermediate {
                 issuer: Arc::new(issuer),
-                links: issuer::without_root(links)?.into(),
+                links: links.into(),
                 operation: Some(pending.operation),
             });
         }
@@ -219,7 +347,7 @@ impl CaProvider for BuiltIn {
         &self,
         request: &SignIntermediateRequest,
     ) -> Result<CertificateDer<'static>, ProviderError> {
-        let root = self.held().signing_root()?;
+        let root = self.signing_root()?;
         sign::intermediate(&root, &request.public_key, &request.template)
     }
 
@@ -227,7 +355,12 @@ impl CaProvider for BuiltIn {
         &self,
         request: &CrossSignRequest,
     ) -> Result<CertificateDer<'static>, ProviderError> {
-        let root = self.held().signing_root()?;
+        let root = self.signing_root()?;
+        if !self.cross_signing {
+            return Err(ProviderError::refused(
+                "cross-signing is switched off by DisableCrossSigning",
+            ));
+        }
         cross_sign::cross_sign(&root, request)
     }
 
@@ -239,23 +372,6 @@ impl CaProvider for BuiltIn {
             ..Held::default()
         });
         Ok(())
-    }
-}
-
-/// `import_root` is not among the capabilities. To make another root in silence, when somebody
-/// gave their own, would be the worst answer.
-fn refuse_own_root(request: &ConfigureRequest) -> Result<(), ProviderError> {
-    let mut decoder = Decoder::new(&request.options);
-    let certificate = decoder.text("RootCert", "");
-    decoder.finish()?;
-    match (certificate.is_empty(), request.secrets.find("PrivateKey")) {
-        (true, None) => Ok(()),
-        (false, None) => Err(ProviderError::misconfigured(
-            "must provide a private key when providing a root cert",
-        )),
-        (_, Some(_)) => Err(ProviderError::misconfigured(
-            "PrivateKey and RootCert are not supported, without them the CA makes its own root",
-        )),
     }
 }
 

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::basis::Basis;
 use super::held::{Held, Intermediate, Pending, Root};
 use super::issuer::Issuer;
-use super::keys::{CaKey, kind_name};
+use super::keys::{CaKey, kind_name, kind_named};
 use crate::ProviderError;
 
 const VERSION: u32 = 1;
@@ -164,21 +164,18 @@ fn read_issuer(stored: &IssuerV1) -> Result<(Issuer, Vec<CertificateDer<'static>
 
 fn write_key(key: &CaKey) -> KeyV1 {
     KeyV1 {
-        kind: kind_name(key.kind()).to_owned(),
+        kind: kind_name(key.kind()),
         pkcs8: Zeroizing::new(STANDARD.encode(key.pkcs8().expose())),
     }
 }
 
 fn read_key(stored: &KeyV1) -> Result<CaKey, ProviderError> {
-    let kind = super::keys::KINDS
-        .into_iter()
-        .find(|kind| kind_name(*kind) == stored.kind)
-        .ok_or_else(|| {
-            ProviderError::broken(format!(
-                "the CA's state holds a key of the unknown kind {:?}",
-                stored.kind
-            ))
-        })?;
+    let kind = kind_named(&stored.kind).ok_or_else(|| {
+        ProviderError::broken(format!(
+            "the CA's state holds a key of the unknown kind {:?}",
+            stored.kind
+        ))
+    })?;
     CaKey::from_pkcs8(kind, &Secret::new(decode(&stored.pkcs8)?))
 }
 

@@ -1,11 +1,11 @@
-//! Errors have the right kind, and the end is the end.
+//! Errors have the right kind.
 
 use chancery_core::Secret;
 use serde_json::json;
 
 use super::Report;
-use super::stage::{CANARY, DAY, Stage, YEAR};
-use crate::{CaProvider, CleanUpRequest, CleanUpScope, ErrorKind, KeySpec};
+use super::stage::{CANARY, DAY, Stage};
+use crate::{CaProvider, ErrorKind, KeySpec};
 
 pub(super) async fn check<P: CaProvider + 'static>(stage: &Stage<'_, P>, report: &mut Report) {
     report.record(
@@ -27,15 +27,6 @@ pub(super) async fn check<P: CaProvider + 'static>(stage: &Stage<'_, P>, report:
     report.record(
         "cross-sign: before the root is refused",
         early_cross(stage).await,
-    );
-    report.record("clean up: may be called twice", twice(stage).await);
-    report.record(
-        "clean up: afterwards no leaf is signed",
-        late_leaf(stage).await,
-    );
-    report.record(
-        "clean up: afterwards no root is made",
-        late_root(stage).await,
     );
 }
 
@@ -76,31 +67,4 @@ async fn early_cross<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<()
     let provider = stage.configured(None).await?;
     let request = stage.cross_sign_request(&foreign.answer.certificate, DAY)?;
     stage.refused(provider.cross_sign(&request).await)
-}
-
-async fn twice<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), String> {
-    let rooted = stage.rooted().await?;
-    stage.done("clean up", rooted.provider.clean_up(&everything()).await)?;
-    stage.done("clean up", rooted.provider.clean_up(&everything()).await)
-}
-
-async fn late_leaf<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), String> {
-    let rooted = stage.rooted().await?;
-    stage.done("clean up", rooted.provider.clean_up(&everything()).await)?;
-    let request = stage.leaf_request(KeySpec::EcP256)?;
-    stage.refused(rooted.provider.sign_leaf(&request).await)
-}
-
-async fn late_root<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), String> {
-    let rooted = stage.rooted().await?;
-    stage.done("clean up", rooted.provider.clean_up(&everything()).await)?;
-    let request = stage.root_request(1, YEAR)?;
-    stage.refused(rooted.provider.root(&request).await)
-}
-
-fn everything() -> CleanUpRequest {
-    CleanUpRequest {
-        scope: CleanUpScope::Everything,
-        keep: Vec::new(),
-    }
 }

@@ -12,16 +12,20 @@
 //! No check is skipped: what a provider does not claim among its capabilities is asserted to
 //! be refused. The provider is asked directly, without a guard, so that a careless one shows.
 
+mod clean_up;
 mod cross_sign;
 mod errors;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod import;
 mod intermediate;
 mod leaf;
 mod load;
+mod renew;
 mod report;
 mod restart;
 mod root;
+mod rotation;
 mod stage;
 
 use std::collections::BTreeMap;
@@ -46,7 +50,10 @@ pub struct Setup {
     pub now: Timestamp,
     /// The key to ask for.
     pub key: KeySpec,
-    /// The provider's options.
+    /// Between which kinds of keys to rotate. If empty, between all that the provider claims,
+    /// RSA 4096 aside, which takes its time.
+    pub rotation_keys: Vec<KeySpec>,
+    /// The provider's options. Those for the kind of key are added.
     pub options: OptionMap,
     /// The provider's secret options. They are searched for in every error.
     pub secrets: SecretOptions,
@@ -60,6 +67,7 @@ impl Setup {
             algorithms,
             now,
             key,
+            rotation_keys: Vec::new(),
             options: OptionMap::new(),
             secrets: SecretOptions::default(),
         }
@@ -68,8 +76,9 @@ impl Setup {
 
 /// Runs all checks on providers that `make` makes: empty ones, not yet configured.
 ///
-/// Several are made, one after another and beside each other, as at restarts and rotations.
-/// What they hold at the end is cleaned up.
+/// Several are made, one after another and beside each other, as at restarts and rotations. One
+/// that is configured without a state is meant to be another CA than all before: where a backend
+/// keeps CAs apart by an option, such as a path, `make` gives each its own.
 pub async fn run<P: CaProvider + 'static>(make: impl Fn() -> P + Sync, setup: &Setup) -> Report {
     let stage = Stage::new(&make, setup);
     let mut report = Report::default();
@@ -79,8 +88,15 @@ pub async fn run<P: CaProvider + 'static>(make: impl Fn() -> P + Sync, setup: &S
     restart::check(&stage, &mut report).await;
     intermediate::check(&stage, &mut report).await;
     cross_sign::check(&stage, &mut report).await;
+    renew::check(&stage, &mut report).await;
+    rotation::check(&stage, &mut report).await;
+    import::check(&stage, &mut report).await;
+    clean_up::check(&stage, &mut report).await;
     errors::check(&stage, &mut report).await;
-    report.record("errors: no secret is in any error", stage.leaked());
+    report.record(
+        "errors: no secret is in any error or description",
+        stage.leaked(),
+    );
     debug_assert_eq!(
         report
             .checks()

@@ -4,8 +4,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chancery_core::{
-    CaPolicy, CheckedIntermediate, CheckedLeaf, CheckedRoot, Datacenter, Issuer, LeafExpectation,
-    LeafPolicy, OperationId, Secret, Serial, SignatureCheck, SpiffeId, Timestamp, TrustDomain,
+    CaPolicy, CheckedIntermediate, CheckedLeaf, CheckedRoot, Datacenter, Issuer, KeyKind,
+    LeafExpectation, LeafPolicy, OperationId, PeerRole, Secret, Serial, SignatureCheck, SpiffeId,
+    Timestamp, TrustBundle, TrustDomain,
 };
 use rcgen::string::Ia5String;
 use rcgen::{CertificateParams, KeyPair, PublicKeyData, SanType};
@@ -14,15 +15,16 @@ use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 use super::Setup;
 use crate::{
     CaProvider, ConfigureRequest, CrossSignRequest, ErrorKind, ExtendedKeyUsage,
-    IntermediateRequest, IntermediateTemplate, KeySpec, LeafRequest, LeafTemplate, ProviderError,
-    RootAnswer, RootRequest, RootTemplate, SignIntermediateRequest, Validity,
+    IntermediateAnswer, IntermediateRequest, IntermediateTemplate, KeySpec, LeafRequest,
+    LeafTemplate, OptionMap, ProviderError, RootAnswer, RootRequest, RootTemplate,
+    SignIntermediateRequest, Validity,
 };
 
 /// Where checks run.
 pub(super) struct Stage<'a, P> {
     make: &'a (dyn Fn() -> P + Sync),
     pub(super) setup: &'a Setup,
-    errors: Mutex<Vec<String>>,
+    texts: Mutex<Vec<String>>,
 }
 
 /// A provider that has been asked for its root.
@@ -37,7 +39,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
         Self {
             make,
             setup,
-            errors: Mutex::default(),
+            texts: Mutex::default(),
         }
     }
 
@@ -48,10 +50,21 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
 
     /// The configuration, with `state`.
     pub(super) fn configuration(&self, state: Option<Secret>) -> Result<ConfigureRequest, String> {
+        self.configuration_for(self.setup.key, state)
+    }
+
+    /// The configuration of a CA whose own keys are of the kind `key`.
+    pub(super) fn configuration_for(
+        &self,
+        key: KeySpec,
+        state: Option<Secret>,
+    ) -> Result<ConfigureRequest, String> {
+        let mut options = key_options(key);
+        options.extend(self.setup.options.clone());
         Ok(ConfigureRequest {
             trust_domain: trust_domain()?,
             datacenter: Datacenter::parse("dc1").map_err(text)?,
-            options: self.setup.options.clone(),
+            options,
             secrets: self.setup.secrets.clone(),
             state,
         })
@@ -59,9 +72,14 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
 
     /// A configured provider.
     pub(super) async fn configured(&self, state: Option<Secret>) -> Result<P, String> {
+        self.set_up(&self.configuration(state)?).await
+    }
+
+    /// A provider with that configuration.
+    pub(super) async fn set_up(&self, configuration: &ConfigureRequest) -> Result<P, String> {
         let mut provider = self.make();
-        let configuration = self.configuration(state)?;
-        self.done("configure", provider.configure(&configuration).await)?;
+        self.done("configure", provider.configure(configuration).await)?;
+        self.keep(format!("{:?}", provider.describe()));
         Ok(provider)
     }
 
@@ -70,17 +88,81 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
         self.rooted_for(10 * YEAR).await
     }
 
-    /// A provider with a root that lives so long.
+    /// A provider with a root that lives so long, and with the intermediate that signs leafs
+    /// if it makes its own.
     pub(super) async fn rooted_for(&self, life: Duration) -> Result<Rooted<P>, String> {
         let provider = self.configured(None).await?;
-        let request = self.root_request(1, life)?;
-        let answer = self.done("root", provider.root(&request).await)?;
+        self.awake(provider, &self.root_request(1, life)?).await
+    }
+
+    /// A provider whose own keys are of the kind `key`.
+    pub(super) async fn rooted_with(&self, key: KeySpec) -> Result<Rooted<P>, String> {
+        let provider = self.set_up(&self.configuration_for(key, None)?).await?;
+        let mut request = self.root_request(1, YEAR)?;
+        request.template.key = key;
+        self.awake(provider, &request).await
+    }
+
+    /// A provider with the state of another, asked for a root by the wish `operation`.
+    pub(super) async fn successor(
+        &self,
+        state: Secret,
+        operation: u8,
+        renew: bool,
+    ) -> Result<Rooted<P>, String> {
+        let provider = self.configured(Some(state)).await?;
+        let mut request = self.root_request(operation, 10 * YEAR)?;
+        request.renew = renew;
+        self.awake(provider, &request).await
+    }
+
+    /// Asks for the root, and for the intermediate if there is to be one: then leafs can be
+    /// signed.
+    pub(super) async fn awake(
+        &self,
+        provider: P,
+        request: &RootRequest,
+    ) -> Result<Rooted<P>, String> {
+        let mut answer = self.done("root", provider.root(request).await)?;
+        if provider.describe().capabilities.own_intermediate {
+            let mut request = self.intermediate_request(5)?;
+            request.key = self.setup.key;
+            let made = self.done("intermediate", provider.intermediate(&request).await)?;
+            if let IntermediateAnswer::Ready { state, .. } = made {
+                answer.state = state;
+            }
+        }
         let root = self.checked_root(&answer.certificate)?;
         Ok(Rooted {
             provider,
             answer,
             root,
         })
+    }
+
+    /// That a leaf of `rooted` breaks no rule and verifies against its root and `others` alone,
+    /// with `links` sent along.
+    pub(super) async fn verified(
+        &self,
+        rooted: &Rooted<P>,
+        links: &[CertificateDer<'static>],
+        others: &[&CheckedRoot],
+    ) -> Result<(), String> {
+        let request = self.leaf_request(KeySpec::EcP256)?;
+        let answer = rooted.provider.sign_leaf(&request).await;
+        let mut chain = self.done("sign leaf", answer)?;
+        let issuer = self.issuer_of(&chain, &rooted.root)?;
+        self.checked_leaf(&request, &chain, &issuer)?;
+        chain.extend_from_slice(links);
+        let chain: Vec<&[u8]> = chain.iter().map(AsRef::as_ref).collect();
+        for root in std::iter::once(&rooted.root).chain(others.iter().copied()) {
+            let bundle = TrustBundle::new(trust_domain()?, [root.clone()]).map_err(text)?;
+            let (algorithms, now) = (self.setup.algorithms, self.setup.now);
+            bundle
+                .verify_peer(&chain, PeerRole::Server, algorithms, now)
+                .map_err(text)?;
+        }
+        Ok(())
     }
 
     /// What a provider did, or its error in words; errors are kept to be searched for secrets.
@@ -90,7 +172,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
         answer: Result<T, ProviderError>,
     ) -> Result<T, String> {
         answer.map_err(|error| {
-            self.keep(&error);
+            self.keep_error(&error);
             format!("{what}: {} ({error})", error.kind())
         })
     }
@@ -109,7 +191,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
         match answer {
             Ok(_) => Err(format!("it succeeded, must be {kind}")),
             Err(error) => {
-                self.keep(&error);
+                self.keep_error(&error);
                 ensure(error.kind() == kind, || {
                     format!("it is {} ({error}), must be {kind}", error.kind())
                 })
@@ -117,25 +199,30 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
         }
     }
 
-    fn keep(&self, error: &ProviderError) {
-        self.errors
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(format!("{error} {error:?} {}", error.report()));
+    fn keep_error(&self, error: &ProviderError) {
+        self.keep(format!("{error} {error:?} {}", error.report()));
     }
 
-    /// That none of the errors so far holds one of the secrets.
+    /// Keeps a text that is searched for secrets in the end.
+    fn keep(&self, text: String) {
+        self.texts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(text);
+    }
+
+    /// That none of the errors and descriptions so far holds one of the secrets.
     pub(super) fn leaked(&self) -> Result<(), String> {
-        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        ensure(!errors.is_empty(), || "no error was seen".to_owned())?;
+        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        ensure(!texts.is_empty(), || "no error was seen".to_owned())?;
         let mut planted = vec![CANARY.to_owned()];
         for name in self.setup.secrets.names() {
             let secret = self.setup.secrets.find(name).map(Secret::expose);
             planted.push(String::from_utf8_lossy(secret.unwrap_or_default()).into_owned());
         }
         for secret in planted.iter().filter(|secret| !secret.is_empty()) {
-            ensure(!errors.iter().any(|error| error.contains(secret)), || {
-                "an error holds a secret".to_owned()
+            ensure(!texts.iter().any(|text| text.contains(secret)), || {
+                "an error or a description holds a secret".to_owned()
             })?;
         }
         Ok(())
@@ -306,6 +393,15 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
         let chain = chain.iter().map(|der| der.to_vec()).collect();
         CheckedLeaf::check(chain, &expected, self.setup.algorithms, self.setup.now).map_err(text)
     }
+}
+
+/// The options that order a kind of key.
+fn key_options(key: KeySpec) -> OptionMap {
+    let kind = KeyKind::from(key);
+    let mut options = OptionMap::new();
+    options.insert("PrivateKeyType".to_owned(), kind.consul_type().into());
+    options.insert("PrivateKeyBits".to_owned(), kind.bits().into());
+    options
 }
 
 pub(super) fn trust_domain() -> Result<TrustDomain, String> {

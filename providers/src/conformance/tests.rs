@@ -1,5 +1,8 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use async_trait::async_trait;
-use chancery_core::Secret;
+use chancery_core::{OperationId, Secret};
 use rustls_pki_types::CertificateDer;
 
 use super::*;
@@ -18,9 +21,14 @@ fn setup(key: KeySpec) -> Setup {
 }
 
 async fn assert_built_in_passes(key: KeySpec) {
-    let report = run(BuiltIn::new, &setup(key)).await;
+    let mut setup = setup(key);
+    // Over all of them once is enough.
+    if key != KeySpec::EcP256 {
+        setup.rotation_keys = vec![key, KeySpec::EcP256];
+    }
+    let report = run(BuiltIn::new, &setup).await;
     assert!(report.passed(), "{report}");
-    assert!(report.checks().len() >= 40, "{report}");
+    assert!(report.checks().len() >= 75, "{report}");
 }
 
 #[tokio::test]
@@ -52,16 +60,18 @@ async fn the_built_in_ca_passes_with_rsa_2048() {
 /// (`expect_issuers`), which the kit does not know of.
 #[tokio::test]
 async fn a_guard_passes_but_signs_nothing_until_told_who_signs() {
-    let setup = setup(KeySpec::EcP256);
+    let mut setup = setup(KeySpec::EcP256);
+    setup.rotation_keys = vec![KeySpec::EcP256];
     let now = setup.now;
     let algorithms = setup.algorithms;
     let make = || {
         let settings = GuardSettings {
             algorithms,
             leaf_signatures: chancery_core::SignatureCheck::Verify,
-            clock: std::sync::Arc::new(move || now),
+            clock: Arc::new(move || now),
             deadlines: Deadlines::default(),
             limits: Limits::NONE,
+            observer: Arc::new(()),
         };
         Guard::new(BuiltIn::new(), settings)
     };
@@ -83,14 +93,19 @@ async fn a_guard_passes_but_signs_nothing_until_told_who_signs() {
 enum Lie {
     AnotherRootEachTime,
     ClaimsWhatItRefuses,
+    CleansUpAllOfItsKind,
     DeniesWhatItCan,
     ForgetsItsState,
     GivesTheRootAlong,
     IgnoresCleanUp,
+    IgnoresOwnRoots,
     LeafForAnotherName,
     LeafOfYesterday,
     LeafTooLong,
     LeaksItsState,
+    LeaksTheKey,
+    RenewsEachTime,
+    RenewsNothing,
     UnavailableInsteadOfRefused,
 }
 
@@ -98,6 +113,8 @@ enum Lie {
 struct Liar {
     inner: BuiltIn,
     lie: Lie,
+    /// What all instances of one kind know of each other.
+    shared: Arc<AtomicU64>,
 }
 
 #[tokio::test]
@@ -133,17 +150,44 @@ async fn every_lie_fails_the_check_that_names_it() {
             Lie::LeafTooLong,
             "leaf: breaks no rule with an EC P-256 key",
         ),
-        (Lie::LeaksItsState, "errors: no secret is in any error"),
+        (
+            Lie::LeaksItsState,
+            "errors: no secret is in any error or description",
+        ),
+        (
+            Lie::LeaksTheKey,
+            "errors: no secret is in any error or description",
+        ),
+        (
+            Lie::RenewsEachTime,
+            "renew: one operation makes one root, also after a restart",
+        ),
+        (
+            Lie::RenewsNothing,
+            "renew: makes another root with another key",
+        ),
+        (
+            Lie::IgnoresOwnRoots,
+            "import: the root is the one given, or it is refused",
+        ),
+        (
+            Lie::CleansUpAllOfItsKind,
+            "clean up: a successor with the same root goes on",
+        ),
         (
             Lie::UnavailableInsteadOfRefused,
             "sign leaf: before the root is refused",
         ),
     ] {
+        let shared = Arc::new(AtomicU64::new(0));
         let make = || Liar {
             inner: BuiltIn::new(),
             lie,
+            shared: Arc::clone(&shared),
         };
-        let report = run(make, &setup(KeySpec::EcP256)).await;
+        let mut setup = setup(KeySpec::EcP256);
+        setup.rotation_keys = vec![KeySpec::EcP256];
+        let report = run(make, &setup).await;
         assert!(
             report.failures().any(|failed| failed.name == check),
             "{lie:?} must fail \"{check}\"\n{report}"
@@ -163,7 +207,20 @@ impl CaProvider for Liar {
 
     async fn configure(&mut self, request: &ConfigureRequest) -> Result<(), ProviderError> {
         let mut request = request.clone();
+        if self.lie == Lie::IgnoresOwnRoots {
+            request.options.remove("RootCert");
+            request.secrets = SecretOptions::default();
+        }
         match (self.lie, request.state.take()) {
+            (Lie::LeaksTheKey, state) => {
+                request.state = state;
+                let answer = self.inner.configure(&request).await;
+                answer.map_err(|honest| {
+                    let key = request.secrets.find("PrivateKey").map(Secret::expose);
+                    let key = String::from_utf8_lossy(key.unwrap_or_default()).into_owned();
+                    ProviderError::new(honest.kind(), format!("bad key {key}"))
+                })
+            }
             (Lie::ForgetsItsState, _) => self.inner.configure(&request).await,
             (Lie::LeaksItsState, Some(state)) => {
                 request.state = Some(state.clone());
@@ -183,7 +240,18 @@ impl CaProvider for Liar {
         if self.lie == Lie::AnotherRootEachTime {
             return BuiltIn::new().root(request).await;
         }
-        self.inner.root(request).await
+        let mut request = request.clone();
+        match self.lie {
+            Lie::RenewsNothing => request.renew = false,
+            Lie::RenewsEachTime if request.renew => {
+                let number = self.shared.fetch_add(1, Ordering::Relaxed);
+                let mut operation = [0xff; 16];
+                operation[..8].copy_from_slice(&number.to_be_bytes());
+                request.operation = OperationId::from_bytes(operation);
+            }
+            _ => {}
+        }
+        self.inner.root(&request).await
     }
 
     async fn intermediate(
@@ -214,6 +282,9 @@ impl CaProvider for Liar {
             }
             Lie::LeafTooLong => validity.not_after = validity.not_after.saturating_add(day),
             _ => {}
+        }
+        if self.lie == Lie::CleansUpAllOfItsKind && self.shared.load(Ordering::Relaxed) > 0 {
+            return Err(ProviderError::refused("the mount is gone"));
         }
         let answer = self.inner.sign_leaf(&request).await;
         match (self.lie, answer) {
@@ -254,6 +325,7 @@ impl CaProvider for Liar {
         if self.lie == Lie::IgnoresCleanUp {
             return Ok(());
         }
+        self.shared.fetch_add(1, Ordering::Relaxed);
         self.inner.clean_up(request).await
     }
 }

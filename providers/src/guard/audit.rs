@@ -85,11 +85,14 @@ impl Auditor {
             if *known == root {
                 return Ok(answer);
             }
-            return Err(ProviderError::broken(format!(
-                "the provider's root changed: it was {}, now it is {}",
-                known.id(),
-                root.id()
-            )));
+            return Err(ProviderError::breaking(
+                "root_changed",
+                format!(
+                    "the provider's root changed: it was {}, now it is {}",
+                    known.id(),
+                    root.id()
+                ),
+            ));
         }
         self.remember(|issuers| {
             if issuers.leaf.is_empty() {
@@ -237,19 +240,25 @@ impl Auditor {
         };
         let checked = self.check_ca(&signed, &expected)?;
         if checked.subject_der() != foreign.subject_der() {
-            return Err(ProviderError::broken(format!(
-                "the cross-signed certificate has another name than the root: {}, it must be {}",
-                checked.subject(),
-                foreign.subject()
-            )));
+            return Err(ProviderError::breaking(
+                "cross_signed_name",
+                format!(
+                    "the cross-signed certificate has another name than the root: {}, it must be {}",
+                    checked.subject(),
+                    foreign.subject()
+                ),
+            ));
         }
         if checked.subject_key_id() != foreign.subject_key_id() {
-            return Err(ProviderError::broken(format!(
-                "the cross-signed certificate has another key identifier than the root: {}, \
+            return Err(ProviderError::breaking(
+                "cross_signed_key_id",
+                format!(
+                    "the cross-signed certificate has another key identifier than the root: {}, \
                  it must be {}",
-                checked.subject_key_id(),
-                foreign.subject_key_id()
-            )));
+                    checked.subject_key_id(),
+                    foreign.subject_key_id()
+                ),
+            ));
         }
         Ok(signed)
     }

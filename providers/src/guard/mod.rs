@@ -1,10 +1,13 @@
-//! What stands around every provider: deadlines, retries, limits, and the policy on answers.
+//! What stands around every provider: deadlines, retries, a circuit breaker, limits, and the
+//! policy on answers.
 //!
 //! A provider is not trusted and need not be careful: each of these lives here once.
 
 mod attempts;
 mod audit;
+mod breaker;
 mod limits;
+mod observer;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -15,8 +18,11 @@ use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
 use self::attempts::Attempts;
 use self::audit::Auditor;
+use self::breaker::{Breakers, Turn};
 use self::limits::Gate;
 pub use self::limits::Limits;
+use self::observer::Watch;
+pub use self::observer::{Call, Ending, Observer, Outcome};
 use crate::{
     AcceptIntermediateRequest, CaProvider, CleanUpRequest, ConfigureRequest, CrossSignRequest,
     Description, IntermediateAnswer, IntermediateRequest, LeafRequest, Operation, ProviderError,
@@ -33,6 +39,9 @@ pub struct Guard<P> {
     deadlines: Deadlines,
     gate: RwLock<Arc<Gate>>,
     auditor: Auditor,
+    breakers: Breakers,
+    observer: Arc<dyn Observer>,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 /// What a guard needs from its host.
@@ -53,6 +62,8 @@ pub struct GuardSettings {
     pub deadlines: Deadlines,
     /// How many leafs may be signed.
     pub limits: Limits,
+    /// Who hears of each call; `Arc::new(())` if nobody.
+    pub observer: Arc<dyn Observer>,
 }
 
 /// How long an operation may take, retries included.
@@ -105,8 +116,11 @@ impl<P: CaProvider> Guard<P> {
             auditor: Auditor::new(
                 settings.algorithms,
                 settings.leaf_signatures,
-                settings.clock,
+                Arc::clone(&settings.clock),
             ),
+            breakers: Breakers::default(),
+            observer: settings.observer,
+            clock: settings.clock,
         }
     }
 
@@ -138,18 +152,57 @@ impl<P: CaProvider> Guard<P> {
     /// # Errors
     /// Those of `sign_leaf`. `RateLimited` with Consul's text if no slot is free in 500 ms.
     pub async fn issue_leaf(&self, request: &LeafRequest) -> Result<CheckedLeaf, ProviderError> {
-        let attempts = self.attempts(Operation::SignLeaf);
-        let gate = Arc::clone(&self.gate.read().unwrap_or_else(PoisonError::into_inner));
-        let _slot = gate
-            .enter()
-            .await
-            .map_err(|error| attempts.give_up(error))?;
-        attempts
-            .until_done(move || async move {
-                let chain = self.provider.sign_leaf(request).await?;
-                self.auditor.leaf(request, chain)
-            })
-            .await
+        self.watched(Operation::SignLeaf, async {
+            let attempts = self.attempts(Operation::SignLeaf);
+            let gate = Arc::clone(&self.gate.read().unwrap_or_else(PoisonError::into_inner));
+            let _slot = gate
+                .enter()
+                .await
+                .map_err(|error| attempts.give_up(error))?;
+            attempts
+                .until_done(move || async move {
+                    let chain = self.provider.sign_leaf(request).await?;
+                    self.auditor.leaf(request, chain)
+                })
+                .await
+        })
+        .await
+    }
+
+    /// Makes one call with its retries, under the eyes of the observer and the breaker.
+    async fn call<T, A>(
+        &self,
+        operation: Operation,
+        attempt: impl Fn() -> A + Send,
+    ) -> Result<T, ProviderError>
+    where
+        A: Future<Output = Result<T, ProviderError>> + Send,
+        T: Send,
+    {
+        let attempts = self.attempts(operation);
+        self.watched(operation, attempts.until_done(attempt)).await
+    }
+
+    async fn watched<T>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<T, ProviderError>> + Send,
+    ) -> Result<T, ProviderError> {
+        let watch = Watch::start(&*self.observer, &self.name, operation);
+        let answer = match self.breakers.enter(&self.name, operation) {
+            Ok(leave) => {
+                let answer = call.await;
+                match leave.settle(&answer, (self.clock)()) {
+                    Turn::Closed => self.observer.resumed(&watch.call),
+                    Turn::Opened(pause) => self.observer.paused(&watch.call, pause),
+                    Turn::Same => {}
+                }
+                answer
+            }
+            Err(error) => Err(self.attempts(operation).give_up(error)),
+        };
+        watch.finish(&answer);
+        answer
     }
 
     fn attempts(&self, operation: Operation) -> Attempts {
@@ -165,45 +218,49 @@ impl<P: CaProvider> CaProvider for Guard<P> {
 
     async fn configure(&mut self, request: &ConfigureRequest) -> Result<(), ProviderError> {
         let mut attempts = self.attempts(Operation::Configure);
-        loop {
+        let watch = Watch::start(&*self.observer, &self.name, Operation::Configure);
+        let answer = loop {
             match attempts.once(self.provider.configure(request)).await {
-                Ok(()) => return Ok(()),
-                Err(error) => attempts.again(error).await?,
+                Ok(()) => break Ok(()),
+                Err(error) => {
+                    if let Err(error) = attempts.again(error).await {
+                        break Err(error);
+                    }
+                }
             }
-        }
+        };
+        watch.finish(&answer);
+        answer
     }
 
     async fn root(&self, request: &RootRequest) -> Result<RootAnswer, ProviderError> {
-        self.attempts(Operation::Root)
-            .until_done(move || async move {
-                let answer = self.provider.root(request).await?;
-                self.auditor.root(answer)
-            })
-            .await
+        self.call(Operation::Root, move || async move {
+            let answer = self.provider.root(request).await?;
+            self.auditor.root(answer)
+        })
+        .await
     }
 
     async fn intermediate(
         &self,
         request: &IntermediateRequest,
     ) -> Result<IntermediateAnswer, ProviderError> {
-        self.attempts(Operation::Intermediate)
-            .until_done(move || async move {
-                let answer = self.provider.intermediate(request).await?;
-                self.auditor.intermediate(request, answer)
-            })
-            .await
+        self.call(Operation::Intermediate, move || async move {
+            let answer = self.provider.intermediate(request).await?;
+            self.auditor.intermediate(request, answer)
+        })
+        .await
     }
 
     async fn accept_intermediate(
         &self,
         request: &AcceptIntermediateRequest,
     ) -> Result<Secret, ProviderError> {
-        self.attempts(Operation::AcceptIntermediate)
-            .until_done(move || async move {
-                let state = self.provider.accept_intermediate(request).await?;
-                self.auditor.accepted(request, state)
-            })
-            .await
+        self.call(Operation::AcceptIntermediate, move || async move {
+            let state = self.provider.accept_intermediate(request).await?;
+            self.auditor.accepted(request, state)
+        })
+        .await
     }
 
     async fn sign_leaf(
@@ -223,29 +280,26 @@ impl<P: CaProvider> CaProvider for Guard<P> {
         &self,
         request: &SignIntermediateRequest,
     ) -> Result<CertificateDer<'static>, ProviderError> {
-        self.attempts(Operation::SignIntermediate)
-            .until_done(move || async move {
-                let signed = self.provider.sign_intermediate(request).await?;
-                self.auditor.signed_intermediate(request, signed)
-            })
-            .await
+        self.call(Operation::SignIntermediate, move || async move {
+            let signed = self.provider.sign_intermediate(request).await?;
+            self.auditor.signed_intermediate(request, signed)
+        })
+        .await
     }
 
     async fn cross_sign(
         &self,
         request: &CrossSignRequest,
     ) -> Result<CertificateDer<'static>, ProviderError> {
-        self.attempts(Operation::CrossSign)
-            .until_done(move || async move {
-                let signed = self.provider.cross_sign(request).await?;
-                self.auditor.cross_signed(request, signed)
-            })
-            .await
+        self.call(Operation::CrossSign, move || async move {
+            let signed = self.provider.cross_sign(request).await?;
+            self.auditor.cross_signed(request, signed)
+        })
+        .await
     }
 
     async fn clean_up(&self, request: &CleanUpRequest) -> Result<(), ProviderError> {
-        self.attempts(Operation::CleanUp)
-            .until_done(move || self.provider.clean_up(request))
+        self.call(Operation::CleanUp, move || self.provider.clean_up(request))
             .await
     }
 }

@@ -53,7 +53,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(super) fn int(&mut self, name: &str, default: i64) -> i64 {
+    pub(crate) fn int(&mut self, name: &str, default: i64) -> i64 {
         match self.value(name) {
             None => default,
             Some(Value::String(text)) => match parse_int(text) {
@@ -86,7 +86,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(super) fn bool(&mut self, name: &str, default: bool) -> bool {
+    pub(crate) fn bool(&mut self, name: &str, default: bool) -> bool {
         match self.value(name) {
             None => default,
             Some(Value::Bool(yes)) => *yes,

@@ -37,8 +37,11 @@ pub struct CaOptions {
     /// How many leafs may be signed at once (`CSRMaxConcurrent`, 0 for no limit); counts only
     /// if there is no limit per second.
     pub csr_max_concurrent: usize,
-    /// The key to make for roots and intermediates (`PrivateKeyType`, `PrivateKeyBits`).
+    /// The key to make for roots and intermediates (`PrivateKeyType`, `PrivateKeyBits`). With
+    /// type `ed25519`, which Consul does not have, the size does not count.
     pub private_key: KeySpec,
+    /// The key that agents make for leafs (`LeafKeyType`, `LeafKeyBits`; ours, EC P-256).
+    pub leaf_key: KeySpec,
 }
 
 impl CaOptions {
@@ -65,6 +68,8 @@ pub struct DecodedOptions {
     csr_max_concurrent: i64,
     private_key_type: String,
     private_key_bits: i64,
+    leaf_key_type: String,
+    leaf_key_bits: i64,
     skip_validate: bool,
 }
 
@@ -87,6 +92,8 @@ impl DecodedOptions {
             csr_max_concurrent: decoder.int("CSRMaxConcurrent", 0),
             private_key_type: decoder.text("PrivateKeyType", "ec"),
             private_key_bits: decoder.int("PrivateKeyBits", 256),
+            leaf_key_type: decoder.text("LeafKeyType", "ec"),
+            leaf_key_bits: decoder.int("LeafKeyBits", 0),
             skip_validate: decoder.bool("SkipValidate", false),
         };
         decoder.finish()?;
@@ -108,6 +115,7 @@ impl DecodedOptions {
             root_cert_ttl: self.length("RootCertTTL", self.root_cert_ttl)?,
             bundle_max_age: self.length("BundleMaxAge", self.bundle_max_age)?,
             private_key: self.private_key()?,
+            leaf_key: self.leaf_key()?,
             // Consul takes a negative limit for none.
             csr_max_per_second: self.csr_max_per_second.max(0.0),
             csr_max_concurrent: usize::try_from(self.csr_max_concurrent).unwrap_or(0),
@@ -165,6 +173,27 @@ impl DecodedOptions {
         })
     }
 
+    /// Without a size it is the usual one. What agents ask for must pass the policy on requests,
+    /// and that has no Ed25519, because Envoy's TLS does not take it.
+    fn leaf_key(&self) -> Result<KeySpec, ProviderError> {
+        match (self.leaf_key_type.as_str(), self.leaf_key_bits) {
+            ("ec", 0 | 256) => Ok(KeySpec::EcP256),
+            ("ec", 384) => Ok(KeySpec::EcP384),
+            ("ec", 521) => Ok(KeySpec::EcP521),
+            ("ec", bits) => Err(ProviderError::misconfigured(format!(
+                "leaf key length is {bits} bits, with type 'ec' it must be one of (256, 384, 521)"
+            ))),
+            ("rsa", 0 | 2048) => Ok(KeySpec::Rsa2048),
+            ("rsa", 4096) => Ok(KeySpec::Rsa4096),
+            ("rsa", bits) => Err(ProviderError::misconfigured(format!(
+                "leaf key length is {bits} bits, with type 'rsa' it must be 2048 or 4096"
+            ))),
+            (other, _) => Err(ProviderError::misconfigured(format!(
+                "leaf key type is {other:?}, must be either 'ec' or 'rsa'"
+            ))),
+        }
+    }
+
     fn private_key(&self) -> Result<KeySpec, ProviderError> {
         match (self.private_key_type.as_str(), self.private_key_bits) {
             ("ec", 224) => Err(ProviderError::misconfigured(
@@ -178,6 +207,8 @@ impl DecodedOptions {
             )),
             ("rsa", 2048) => Ok(KeySpec::Rsa2048),
             ("rsa", 4096) => Ok(KeySpec::Rsa4096),
+            // Ours: Consul has no Ed25519. There is one size of it, so none is asked for.
+            ("ed25519", _) => Ok(KeySpec::Ed25519),
             ("rsa", _) => Err(ProviderError::misconfigured(
                 "RSA key length must be 2048 or 4096 bits",
             )),

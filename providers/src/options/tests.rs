@@ -27,6 +27,7 @@ fn nothing_given_means_consuls_defaults() {
             csr_max_per_second: 50.0,
             csr_max_concurrent: 0,
             private_key: KeySpec::EcP256,
+            leaf_key: KeySpec::EcP256,
         }
     );
 }
@@ -148,6 +149,66 @@ fn consuls_rules_speak_consuls_words() {
             "{options}"
         );
         assert!(error.is_none_or(|error| error.kind() == ErrorKind::Misconfigured));
+    }
+}
+
+#[test]
+fn keys_of_leafs_and_ed25519_are_options_of_ours() {
+    for (options, private_key, leaf_key) in [
+        (json!({}), KeySpec::EcP256, KeySpec::EcP256),
+        (
+            json!({"PrivateKeyType": "ed25519"}),
+            KeySpec::Ed25519,
+            KeySpec::EcP256,
+        ),
+        (
+            json!({"private_key_type": "ed25519", "private_key_bits": 4096}),
+            KeySpec::Ed25519,
+            KeySpec::EcP256,
+        ),
+        (
+            json!({"LeafKeyBits": 384}),
+            KeySpec::EcP256,
+            KeySpec::EcP384,
+        ),
+        (
+            json!({"leaf_key_bits": "521"}),
+            KeySpec::EcP256,
+            KeySpec::EcP521,
+        ),
+        (
+            json!({"LeafKeyType": "rsa"}),
+            KeySpec::EcP256,
+            KeySpec::Rsa2048,
+        ),
+        (
+            json!({"leaf_key_type": "rsa", "leaf_key_bits": 4096}),
+            KeySpec::EcP256,
+            KeySpec::Rsa4096,
+        ),
+    ] {
+        let parsed = parse(options.clone()).unwrap();
+        assert_eq!(
+            (parsed.private_key, parsed.leaf_key),
+            (private_key, leaf_key),
+            "{options}"
+        );
+    }
+    for (options, text) in [
+        (
+            json!({"LeafKeyType": "ed25519"}),
+            "leaf key type is \"ed25519\", must be either 'ec' or 'rsa'",
+        ),
+        (
+            json!({"LeafKeyBits": 2048}),
+            "leaf key length is 2048 bits, with type 'ec' it must be one of (256, 384, 521)",
+        ),
+        (
+            json!({"LeafKeyType": "rsa", "LeafKeyBits": 1024}),
+            "leaf key length is 1024 bits, with type 'rsa' it must be 2048 or 4096",
+        ),
+    ] {
+        assert_eq!(parse(options).unwrap_err().to_string(), text);
     }
 }
 

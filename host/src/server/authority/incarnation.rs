@@ -98,6 +98,7 @@ impl AuthorityHost {
             clock: Arc::new(move || clock.now().wall),
             deadlines: Deadlines::default(),
             limits: Limits::from(&options),
+            observer: Arc::new(()),
         };
         let mut guard = Guard::new(create(name).map_err(AuthorityFailure::Unknown)?, settings);
         guard

@@ -8,6 +8,7 @@ mod incarnation;
 mod issuer;
 mod run;
 mod secrets;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -16,12 +17,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chancery_core::{
-    AuthorityCommand, CaConfiguration, Caller, Command, Datacenter, Epoch, Lifetimes, OperationId,
+    AuthorityCommand, AuthorityError, CaConfiguration, Caller, Command, Datacenter, Epoch,
+    Lifetimes, OperationId, ProposeError,
 };
 use chancery_providers::{CaOptions, OptionMap, ProviderError, SecretOptions, create};
 
 use self::incarnation::{Incarnation, Incarnations};
 use self::run::Steadiness;
+use self::slots::Slots;
 use super::{Server, SubmitError};
 use crate::random::{self, NoRandomness};
 use crate::store::{SealError, Sealer};
@@ -86,6 +89,13 @@ impl AuthorityFailure {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Trial(_) => false,
+            // What the provider made does not do; it would not do the next time either.
+            Self::Submit(SubmitError::Refused(ProposeError::Authority(
+                AuthorityError::LinkEnds { .. }
+                | AuthorityError::PathTooLong { .. }
+                | AuthorityError::SameRoot { .. }
+                | AuthorityError::WrongLink { .. },
+            ))) => false,
             _ => self
                 .provider_error()
                 .is_none_or(|error| error.kind().is_retryable()),
@@ -113,6 +123,7 @@ struct Inner {
     steadiness: Mutex<Steadiness>,
     /// Held while a change is checked and begun.
     changing: tokio::sync::Mutex<()>,
+    slots: Mutex<Slots>,
 }
 
 impl AuthorityHost {
@@ -131,6 +142,7 @@ impl AuthorityHost {
                 file: Mutex::default(),
                 steadiness: Mutex::new(Steadiness::new(now)),
                 changing: tokio::sync::Mutex::default(),
+                slots: Mutex::default(),
             }),
         }
     }

@@ -1,3 +1,6 @@
+mod breaker;
+mod observer;
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -112,6 +115,7 @@ fn settings(limits: Limits) -> GuardSettings {
         clock: Arc::new(|| fixture::NOW),
         deadlines: Deadlines::default(),
         limits,
+        observer: Arc::new(()),
     }
 }
 
