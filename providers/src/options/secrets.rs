@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::OptionMap;
 use super::decode::same_name;
 
-/// Secret options by Consul's name (`PrivateKey`, `Token`), and `AuthMethod.Params` as JSON: half
-/// of what it may hold is secret. Their values do not print.
+/// Secret options by Consul's name (`PrivateKey`, `Token`, and `AuthMethod.Params` as the text of
+/// a JSON object). Their values do not print.
 #[derive(Clone, Debug, Default)]
 pub struct SecretOptions(BTreeMap<&'static str, Secret>);
 
@@ -30,19 +30,6 @@ impl SecretOptions {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    fn take_params(&mut self, method: &mut OptionMap) {
-        let mut open = OptionMap::new();
-        for (key, value) in std::mem::take(method) {
-            if !same_name("Params", &key) {
-                open.insert(key, value);
-            } else if !value.is_null() {
-                let json = value.to_string().into_bytes();
-                self.0.insert(PARAMS, Secret::new(json));
-            }
-        }
-        *method = open;
-    }
 }
 
 /// Secrets that were told apart already, by either spelling of their names. Names that no
@@ -62,19 +49,20 @@ impl<N: AsRef<str>> FromIterator<(N, Secret)> for SecretOptions {
 /// Takes the secret options out of `options`, in whichever spelling they stand there.
 ///
 /// An empty text counts as not given. A value that is no text is dropped: it cannot be a
-/// secret, and must not be shown in case it is one all the same. Of `AuthMethod` only `Params`
-/// is taken, whatever it is.
+/// secret, and must not be shown in case it is one all the same. Of `AuthMethod` only the
+/// parameters are secret.
 #[must_use]
 pub fn split_secrets(options: OptionMap) -> (OptionMap, SecretOptions) {
     let mut secrets = SecretOptions::default();
     let mut plain = OptionMap::new();
-    for (key, mut value) in options {
-        if let Value::Object(method) = &mut value
-            && same_name("AuthMethod", &key)
-        {
-            secrets.take_params(method);
-        }
+    for (key, value) in options {
         match SECRET_NAMES.iter().find(|name| same_name(name, &key)) {
+            None if same_name("AuthMethod", &key) => {
+                if let Value::Object(method) = value {
+                    let method = split_method(method, &mut secrets);
+                    plain.insert(key, Value::Object(method));
+                }
+            }
             None => {
                 plain.insert(key, value);
             }
@@ -90,8 +78,25 @@ pub fn split_secrets(options: OptionMap) -> (OptionMap, SecretOptions) {
     (plain, secrets)
 }
 
-/// The parameters of a method to log in by.
+/// Takes the parameters out of an `AuthMethod`.
+fn split_method(method: OptionMap, secrets: &mut SecretOptions) -> OptionMap {
+    let mut open = OptionMap::new();
+    for (key, value) in method {
+        if !same_name("Params", &key) {
+            open.insert(key, value);
+        } else if let Value::Object(params) = value
+            && !params.is_empty()
+        {
+            let text = Value::Object(params).to_string().into_bytes();
+            secrets.0.insert(PARAMS, Secret::new(text));
+        }
+    }
+    open
+}
+
+/// The parameters of `AuthMethod`, as a secret: passwords and tokens are among them.
 pub(crate) const PARAMS: &str = "AuthMethod.Params";
+
 const SECRET_NAMES: [&str; 3] = [PARAMS, "PrivateKey", "Token"];
 
 #[cfg(test)]
@@ -126,21 +131,27 @@ mod tests {
     }
 
     #[test]
-    fn the_parameters_of_a_login_leave_the_method_in_both_spellings() {
-        for (block, params) in [("AuthMethod", "Params"), ("auth_method", "params")] {
-            let Value::Object(options) =
-                json!({ block: { "Type": "userpass", params: { "password": "canary" } } })
-            else {
-                panic!("an object");
-            };
-            let (plain, secrets) = split_secrets(options);
-            assert_eq!(
-                Value::Object(plain),
-                json!({ block: { "Type": "userpass" } })
-            );
-            let sealed = secrets.find("AuthMethod.Params").unwrap();
-            assert_eq!(sealed.expose(), br#"{"password":"canary"}"#);
-        }
+    fn the_parameters_of_an_authentication_method_are_a_secret() {
+        let Value::Object(options) = json!({ "auth_method": {
+            "Type": "approle", "params": { "secret_id": "canary" },
+        }}) else {
+            panic!("an object");
+        };
+        let (plain, secrets) = split_secrets(options);
+        assert_eq!(
+            Value::Object(plain),
+            json!({ "auth_method": { "Type": "approle" } })
+        );
+        let params = secrets.find("AuthMethod.Params").unwrap();
+        assert_eq!(params.expose(), br#"{"secret_id":"canary"}"#);
+        let again: SecretOptions = [("AuthMethod.Params", params.clone())]
+            .into_iter()
+            .collect();
+        assert_eq!(again.names().collect::<Vec<_>>(), ["AuthMethod.Params"]);
+        let Value::Object(odd) = json!({ "AuthMethod": ["canary"] }) else {
+            panic!("an object");
+        };
+        assert!(split_secrets(odd).0.is_empty());
     }
 
     #[test]
