@@ -1,6 +1,12 @@
 //! The page on own roots tells the truth: its commands are run one after another, by a shell and
 //! OpenSSL, and what they make is handed to the built-in CA where the page hands it to Chancery.
 #![cfg(feature = "builtin")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of a scenario fails as its tests do"
+)]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
