@@ -8,6 +8,7 @@ mod load;
 mod mesh;
 mod pages;
 mod peers;
+mod rotation;
 
 pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
 pub use harness::{
@@ -15,8 +16,9 @@ pub use harness::{
     profile, target_directory,
 };
 pub use load::{
-    Backend, Ceiling, Goals, Opened, Pair, PairError, RoundTrips, cpu_time, hold_connections,
-    median, open_connections, percentile, private, resident, round_trips, throughput,
+    Backend, Ceiling, Goals, Opened, Pair, PairError, RoundTrips, Tally, Traffic, cpu_time,
+    hold_connections, median, open_connections, percentile, private, resident, round_trips,
+    throughput,
 };
 pub use mesh::{
     App, Credentials, CredentialsError, MeshError, ProxyKind, Service, Sidecar,
@@ -26,3 +28,4 @@ pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
     Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, PeerError, consul_binary, envoy_binary,
 };
+pub use rotation::{Ca, CaRoots, HeldPeer, HeldServer, RotationError, Sent};
