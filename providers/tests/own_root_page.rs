@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chancery_core::{
     CheckedRoot, Datacenter, KeyUsages, OperationId, PeerRole, Serial, Timestamp, TrustBundle,
-    TrustDomain, certificates_from_pem,
+    TrustDomain, certificates_from_pem, certificates_to_pem,
 };
 use chancery_providers::{
     AcceptIntermediateRequest, BuiltIn, CaProvider, ConfigureRequest, ExtendedKeyUsage,
@@ -90,7 +90,21 @@ fn the_errors_on_the_page_are_the_programs() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 13);
+    assert_eq!(seen, 14);
+}
+
+/// OpenSSL's opinion of leafs under a name that has several attributes in a set and one twice.
+#[tokio::test]
+async fn openssl_verifies_leafs_under_a_name_of_odd_shape() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.json");
+    let body = serde_json::json!({ "Provider": "consul", "Config": {
+        "PrivateKey": include_str!("../src/builtin/testdata/multi-name.key"),
+        "RootCert": include_str!("../src/builtin/testdata/multi-name.pem"),
+    }});
+    std::fs::write(&file, body.to_string()).unwrap();
+    let mut mesh = Mesh::default();
+    mesh.set_config(&file).await;
 }
 
 fn blocks(language: &str) -> Vec<String> {
@@ -191,7 +205,9 @@ impl Mesh {
 
     async fn assert_signs(&self) {
         let chain = self.provider.sign_leaf(&leaf()).await.unwrap();
-        let root = CheckedRoot::restore(self.root.as_ref().unwrap()).unwrap();
+        let root = self.root.as_ref().unwrap();
+        openssl_verifies(&chain, root);
+        let root = CheckedRoot::restore(root).unwrap();
         let bundle = TrustBundle::new(domain(), [root]).unwrap();
         let chain: Vec<&[u8]> = chain.iter().map(AsRef::as_ref).collect();
         let algorithms = rustls::crypto::aws_lc_rs::default_provider();
@@ -199,6 +215,28 @@ impl Mesh {
         bundle
             .verify_peer(&chain, PeerRole::Server, algorithms, now())
             .unwrap();
+    }
+}
+
+fn openssl_verifies(chain: &[CertificateDer<'_>], root: &CertificateDer<'_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, certificates: &[CertificateDer<'_>]| {
+        let pem = certificates_to_pem(certificates);
+        std::fs::write(folder.path().join(name), pem).unwrap();
+    };
+    write("root.pem", std::slice::from_ref(root));
+    write("leaf.pem", &chain[..1]);
+    // The file must hold a certificate; the root does no harm there.
+    write(
+        "links.pem",
+        &[&chain[1..], std::slice::from_ref(root)].concat(),
+    );
+    for purpose in ["sslclient", "sslserver"] {
+        let command = format!(
+            "openssl verify -x509_strict -purpose {purpose} -CAfile root.pem \
+             -untrusted links.pem leaf.pem"
+        );
+        shell(folder.path(), &command);
     }
 }
 
@@ -233,6 +271,6 @@ fn leaf() -> LeafRequest {
 }
 
 fn csr_pem(der: &[u8]) -> String {
-    let certificate = chancery_core::certificates_to_pem([der]);
+    let certificate = certificates_to_pem([der]);
     certificate.replace("CERTIFICATE", "CERTIFICATE REQUEST")
 }
