@@ -1,8 +1,11 @@
 //! Where the agent's leafs come from: a new key, a request, the authority's signature.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chancery_core::{
-    Datacenter, Namespace, ServiceId, ServiceName, SpiffeId, TrustDomain, certificates_to_pem,
+    Datacenter, Namespace, ServiceId, ServiceName, SpiffeId, Topic, TrustDomain,
+    certificates_to_pem,
 };
 
 use super::leafs::{Leaf, LeafError, LeafSource};
@@ -28,7 +31,9 @@ impl LeafSource for LeafIssuer {
             .trust_domain()
             .ok_or(LeafError::NoAuthority)?;
         let identity = self.identity(trust_domain, service);
-        let request = LeafKey::make(&identity).map_err(LeafError::Failed)?;
+        let kind = self.authority.leaf_key();
+        let request = LeafKey::make(&identity, kind).await;
+        let request = request.map_err(LeafError::Failed)?;
         let signed = self.authority.sign_leaf(&request.csr).await;
         let signed = signed.map_err(|error| refusal(&error))?;
         let leaf = &signed.leaf;
@@ -52,6 +57,24 @@ impl LeafSource for LeafIssuer {
         let view = self.server.view();
         let root = view.state().authority().active_root()?;
         Some(root.signing_key_id.clone())
+    }
+
+    async fn issuer_changed(&self, known: Option<&str>) {
+        const LOOK_AGAIN: Duration = Duration::from_secs(3600);
+        loop {
+            let view = self.server.view();
+            let signs = view.state().authority().active_root();
+            if signs.map(|root| root.signing_key_id.as_str()) != known {
+                return;
+            }
+            let seen = view.index(&[Topic::CaRoots]);
+            let deadline = tokio::time::Instant::now() + LOOK_AGAIN;
+            self.server.wait(&[Topic::CaRoots], seen, deadline).await;
+        }
+    }
+
+    async fn reissue_slots(&self, issuer: &str, count: usize) -> Vec<Duration> {
+        self.authority.reissue_slots(issuer, count)
     }
 
     fn is_registered(&self, service: &str) -> bool {

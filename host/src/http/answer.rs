@@ -1,6 +1,7 @@
 //! Answers: what handlers give back, and how it reaches the wire.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chancery_core::Revision;
@@ -23,6 +24,7 @@ const INDEX: HeaderName = HeaderName::from_static("x-consul-index");
 const KNOWN_LEADER: HeaderName = HeaderName::from_static("x-consul-knownleader");
 const LAST_CONTACT: HeaderName = HeaderName::from_static("x-consul-lastcontact");
 const CONSISTENCY: HeaderName = HeaderName::from_static("x-consul-effective-consistency");
+const BUNDLE_MAX_AGE: HeaderName = HeaderName::from_static("x-chancery-bundle-max-age");
 const CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// What is sent back for a request.
@@ -116,6 +118,12 @@ impl Answer {
     /// The same with the index alone, as leafs have it.
     pub(crate) fn with_bare_index(self, index: u64) -> Self {
         self.with(INDEX, index.max(1).into())
+    }
+
+    /// The same with how old a bundle may get, in seconds: whoever holds these roots must not go
+    /// on with them once they were last confirmed longer ago than that.
+    pub(crate) fn with_bundle_max_age(self, age: Duration) -> Self {
+        self.with(BUNDLE_MAX_AGE, age.as_secs().max(1).into())
     }
 
     /// The same with the consistency that was asked for.

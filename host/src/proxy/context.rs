@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use chancery_core::BUNDLE_MAX_AGE;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -74,8 +75,26 @@ impl Context {
             .and_then(|slot| slot.clone());
         let found = found.ok_or("the agent has given no certificate and roots yet")?;
         check_age("certificate", age(&self.leaf), self.limits().agent_silence)?;
-        check_age("roots", age(&self.roots), self.limits().agent_silence)?;
+        let roots = self.roots_age();
+        check_age(
+            "roots",
+            roots.map(|(age, _)| age),
+            self.limits().agent_silence,
+        )?;
+        if let Some((age, allowed)) = roots {
+            check_age("roots", Some(age), allowed)?;
+        }
         Ok(found)
+    }
+
+    /// How long ago the agent last confirmed the roots, and how old they may get: peers with
+    /// newer leafs are not sure to verify against older ones.
+    pub(crate) fn roots_age(&self) -> Option<(Duration, Duration)> {
+        let slot = self.roots.borrow();
+        slot.as_ref().map(|snapshot| {
+            let allowed = snapshot.bundle_max_age.unwrap_or(BUNDLE_MAX_AGE);
+            (snapshot.confirmed.elapsed(), allowed)
+        })
     }
 
     /// The same for a new inbound connection, which also needs intentions of a known age.

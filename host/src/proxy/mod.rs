@@ -15,6 +15,7 @@
 
 mod agent_api;
 mod buffer;
+mod bundle_age;
 mod context;
 mod endpoints;
 mod judge;

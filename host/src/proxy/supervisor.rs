@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::ClientError;
 use crate::proxy::agent_api::{AgentApi, AgentService, Answer, Cursor};
+use crate::proxy::bundle_age::{Confirming, warn_of_age};
 use crate::proxy::context::Context;
 use crate::proxy::judge::{Judge, NoEntry, Rules, Verdict, fetch_rules};
 use crate::proxy::public::{Inbound, PublicListener};
@@ -178,11 +179,19 @@ impl Running {
                 async move { agent.leaf(&service, &cursor).await }
             }
         });
+        let between = Arc::new(Confirming::default());
         let roots = spawn(
             &mut tasks,
             "roots",
             agent,
-            |agent: AgentApi, cursor| async move { agent.roots(&cursor).await },
+            move |agent: AgentApi, cursor| {
+                let between = Arc::clone(&between);
+                async move {
+                    let answer = agent.roots(&cursor, between.wait()).await?;
+                    between.follow(answer.bundle_max_age);
+                    Ok(answer)
+                }
+            },
         );
         let from_list = Arc::new(AtomicBool::new(false));
         let intentions = spawn(&mut tasks, "intentions", agent, {
@@ -201,10 +210,15 @@ impl Running {
             roots,
             intentions,
         ));
+        tasks.spawn(warn_of_age(Arc::clone(&context)));
         let judge = Arc::new(Judge::new(&service));
         let registry = Registry::new(settings.limits.clone());
         let (ready_sender, ready) = watch::channel(false);
-        tasks.spawn(keep_material(Arc::clone(&context), material_sender));
+        tasks.spawn(keep_material(
+            Arc::clone(&context),
+            Arc::clone(&judge),
+            material_sender,
+        ));
         tasks.spawn(keep_rules(
             Arc::clone(&context),
             Arc::clone(&judge),
@@ -385,7 +399,11 @@ where
 
 /// Makes handshake material of each new leaf or set of roots. What cannot be used never
 /// replaces what can.
-async fn keep_material(context: Arc<Context>, sender: watch::Sender<Option<Arc<Material>>>) {
+async fn keep_material(
+    context: Arc<Context>,
+    judge: Arc<Judge>,
+    sender: watch::Sender<Option<Arc<Material>>>,
+) {
     let mut leaf = context.leaf.clone();
     let mut roots = context.roots.clone();
     loop {
@@ -402,7 +420,7 @@ async fn keep_material(context: Arc<Context>, sender: watch::Sender<Option<Arc<M
             leaf.clone().zip(roots.clone())
         };
         let Some((leaf, roots)) = pair else { continue };
-        match Material::load(&leaf.value, &roots.value) {
+        match Material::load(&leaf.value, &roots.value, Arc::clone(&judge)) {
             Ok(material) => {
                 tracing::debug!("certificate of {} and roots are loaded", leaf.value.uri);
                 sender.send_replace(Some(Arc::new(material)));

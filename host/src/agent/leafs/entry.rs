@@ -8,6 +8,7 @@ use chancery_core::{Instant, Now, ServiceName, Timestamp};
 use tokio::sync::watch;
 
 use super::Leaf;
+use super::hold::WINDOW;
 use crate::clock::Clock;
 use crate::random;
 
@@ -27,6 +28,8 @@ pub(super) struct Entry {
     /// Milliseconds of the monotonic clock.
     asked: AtomicU64,
     due: Mutex<Due>,
+    /// Since when it fails, and why.
+    failure: Mutex<Option<(Timestamp, String)>>,
 }
 
 /// When the leaf is to be renewed, by either clock: the monotonic one stands still while a
@@ -34,13 +37,72 @@ pub(super) struct Entry {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Due {
     pub(super) moment: Option<(Instant, Timestamp)>,
-    failures: u32,
+    /// Renewals that failed in a row.
+    pub(super) failures: u32,
+    /// Whether the leaf has a slot already, after a change of who signs.
+    pub(super) has_slot: bool,
 }
 
 impl Due {
+    /// After `pause`, on either clock.
+    fn after(self, pause: Duration, now: Now) -> Self {
+        let moment = Some((
+            now.mono.saturating_add(pause),
+            now.wall.saturating_add(pause),
+        ));
+        Self { moment, ..self }
+    }
+
+    /// By the wall clock: the queue goes by the other one.
     pub(super) fn has_come(&self, now: Now) -> bool {
-        self.moment
-            .is_some_and(|(mono, wall)| now.mono >= mono || now.wall >= wall)
+        self.moment.is_some_and(|(_, wall)| now.wall >= wall)
+    }
+
+    /// A leaf has come: the next is due within its window.
+    pub(super) fn renewed(leaf: &Leaf, now: Now) -> Self {
+        // A leaf is dated back: what counts is the life that it had left when it was issued.
+        let from = leaf.valid_after.max(leaf.issued_at);
+        let life = leaf.valid_before.saturating_since(from);
+        let part = RENEW_FROM + (RENEW_UNTIL - RENEW_FROM) * random::fraction();
+        let moment = from.saturating_add(life.mul_f64(part));
+        Self::default().after(moment.saturating_since(now.wall), now)
+    }
+
+    /// No leaf has come: later and later.
+    pub(super) fn failed(self, now: Now) -> Self {
+        let failures = self.failures.saturating_add(1);
+        let pause = RETRY_FIRST
+            .saturating_mul(1_u32.checked_shl(failures - 1).unwrap_or(u32::MAX))
+            .min(RETRY_LONGEST);
+        let pause = pause.mul_f64(0.5 + random::fraction() / 2.0);
+        Self { failures, ..self }.after(pause, now)
+    }
+
+    /// The limit was reached: after it. That is no failure of this leaf.
+    pub(super) fn limited(self, now: Now) -> Self {
+        self.after(WINDOW, now)
+    }
+
+    /// At its slot, unless it is due before.
+    pub(super) fn hastened(self, slot: Duration, now: Now) -> Self {
+        let slotted = Self {
+            has_slot: true,
+            ..self
+        };
+        match self.moment {
+            Some((mono, _)) if mono <= now.mono.saturating_add(slot) => slotted,
+            _ => slotted.after(slot, now),
+        }
+    }
+
+    /// Now, by whichever clock.
+    pub(super) fn at_once(self, now: Now) -> Self {
+        self.after(Duration::ZERO, now)
+    }
+
+    /// Under way: again after `pause`, unless this renewal ends before.
+    pub(super) fn claimed(self, pause: Duration, now: Now) -> Self {
+        self.after(pause, now)
     }
 }
 
@@ -52,6 +114,7 @@ impl Entry {
             flight: tokio::sync::Mutex::default(),
             asked: AtomicU64::new(0),
             due: Mutex::default(),
+            failure: Mutex::default(),
         };
         entry.asked(clock);
         entry
@@ -63,42 +126,26 @@ impl Entry {
             .store(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// A leaf has come: it is served from now on and renewed within its window.
-    pub(super) fn renewed(&self, leaf: Arc<Leaf>, now: Now) {
-        // A leaf is dated back: what counts is the life that it had left when it was issued.
-        let from = leaf.valid_after.max(leaf.issued_at);
-        let life = leaf.valid_before.saturating_since(from);
-        let part = RENEW_FROM + (RENEW_UNTIL - RENEW_FROM) * random::fraction();
-        let moment = from.saturating_add(life.mul_f64(part));
-        self.schedule(moment.saturating_since(now.wall), 0, now);
+    /// A leaf has come: it is served from now on.
+    pub(super) fn serve(&self, leaf: Arc<Leaf>) {
         self.leaf.send_replace(Some(leaf));
+        *self.lock_failure() = None;
     }
 
-    /// No leaf has come: try again later. What is served stays.
-    pub(super) fn failed(&self, now: Now) {
-        let failures = self.due().failures.saturating_add(1);
-        let pause = RETRY_FIRST
-            .saturating_mul(1_u32.checked_shl(failures - 1).unwrap_or(u32::MAX))
-            .min(RETRY_LONGEST);
-        self.schedule(pause.mul_f64(0.5 + random::fraction() / 2.0), failures, now);
+    /// Why no leaf has come. What is served stays.
+    pub(super) fn note_failure(&self, reason: String, now: Now) {
+        let mut failure = self.lock_failure();
+        let since = failure.as_ref().map_or(now.wall, |(since, _)| *since);
+        *failure = Some((since, reason));
     }
 
-    /// Renewal no later than after `pause`, as when the issuer has changed.
-    pub(super) fn hasten(&self, pause: Duration, now: Now) {
-        let due = self.due();
-        let later = due
-            .moment
-            .is_none_or(|(mono, _)| mono > now.mono.saturating_add(pause));
-        if later {
-            self.schedule(pause, due.failures, now);
-        }
+    /// Since when renewals have failed, and why the last one did.
+    pub(super) fn failure(&self) -> Option<(Timestamp, String)> {
+        self.lock_failure().clone()
     }
 
-    /// Takes the renewal that is due: the next one is due after `pause` unless this one ends
-    /// before. Returns the index of the leaf that is to be replaced.
-    pub(super) fn claim(&self, pause: Duration, now: Now) -> u64 {
-        self.schedule(pause, self.due().failures, now);
-        self.index()
+    fn lock_failure(&self) -> std::sync::MutexGuard<'_, Option<(Timestamp, String)>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The index of the leaf, 0 while there is none.
@@ -130,11 +177,8 @@ impl Entry {
         *self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn schedule(&self, pause: Duration, failures: u32, now: Now) {
-        let moment = Some((
-            now.mono.saturating_add(pause),
-            now.wall.saturating_add(pause),
-        ));
-        *self.due.lock().unwrap_or_else(PoisonError::into_inner) = Due { moment, failures };
+    /// Only the [`Table`](super::table::Table) sets it: it keeps the queue.
+    pub(super) fn set_due(&self, due: Due) {
+        *self.due.lock().unwrap_or_else(PoisonError::into_inner) = due;
     }
 }

@@ -5,13 +5,24 @@
 //! whoever asks plainly never gets an expired leaf, nor one of a rotated-out issuer while a new
 //! one can be had; a blocked reader is woken by a new leaf and by nothing else; a leaf that is
 //! still valid is never replaced by none.
+//!
+//! **After a change of who signs** every leaf is replaced at the slot that the server gives, so
+//! that ten thousand services do not ask in the same second; a handful is done in no time, and
+//! none later than it would have been renewed anyhow. Until then blocked readers go on waiting:
+//! what they hold is accepted by every peer. A plain reader comes before the slot and has the
+//! leaf replaced at once. Should all services read plainly at once, the operator's limit on
+//! signatures says how many new leafs can be had; the others get the older one, and for a second
+//! their agent asks for nothing but leafs of services that have none.
 
+mod alarm;
 mod entry;
+mod facts;
+mod hold;
 mod renewal;
+mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +32,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use entry::Entry;
+use entry::{Due, Entry};
+pub use facts::LeafFacts;
+use hold::Hold;
+use table::Table;
 
 /// How many leafs an agent keeps for services that are not registered with it. A stranger who
 /// asks for many names pushes out the leaf that was asked for longest ago.
@@ -40,7 +54,7 @@ pub struct Leaf {
     pub uri: String,
     /// The leaf and the certificates that lead to the root, PEM.
     pub certificates_pem: String,
-    /// The private key, PEM (SEC1).
+    /// The private key, PEM: SEC1, PKCS #1 or PKCS #8, by its kind.
     pub private_key_pem: Secret,
     /// Colon-separated lower-case hex.
     pub serial: String,
@@ -65,6 +79,13 @@ pub trait LeafSource: Send + Sync {
 
     /// Key identifier of who signs now. A leaf of another issuer is due for renewal.
     fn issuer_key_id(&self) -> Option<String>;
+
+    /// Returns once somebody else signs than `known`.
+    async fn issuer_changed(&self, known: Option<&str>);
+
+    /// When to replace `count` leafs of `issuer`, which signs no more: a pause for each, in
+    /// rising order.
+    async fn reissue_slots(&self, issuer: &str, count: usize) -> Vec<Duration>;
 
     /// Whether the service is registered with this agent.
     fn is_registered(&self, service: &str) -> bool;
@@ -104,7 +125,8 @@ pub struct Leafs {
 struct Inner {
     source: Arc<dyn LeafSource>,
     clock: Clock,
-    entries: Mutex<HashMap<ServiceName, Arc<Entry>>>,
+    table: Mutex<Table>,
+    hold: Hold,
     /// Rung when the earliest renewal may have changed.
     rescheduled: Notify,
 }
@@ -117,7 +139,8 @@ impl Leafs {
             inner: Arc::new(Inner {
                 source,
                 clock,
-                entries: Mutex::default(),
+                table: Mutex::default(),
+                hold: Hold::default(),
                 rescheduled: Notify::new(),
             }),
         }
@@ -132,6 +155,12 @@ impl Leafs {
         let entry = self.entry(service);
         entry.asked(self.inner.clock);
         if let Some(leaf) = entry.leaf().filter(|leaf| self.is_current(leaf)) {
+            return Ok(Served { leaf, hit: true });
+        }
+        // The limit on signatures is reached, as it was said a moment ago: the older leaf, which
+        // every peer accepts, is what there is.
+        let limited = self.inner.hold.is_limited(self.inner.clock.now().mono);
+        if let Some(leaf) = entry.leaf().filter(|leaf| limited && self.is_valid(leaf)) {
             return Ok(Served { leaf, hit: true });
         }
         let result = self.refresh(&entry).await;
@@ -196,43 +225,43 @@ impl Leafs {
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        self.len() == 0
     }
 
     fn entry(&self, service: &ServiceName) -> Arc<Entry> {
-        let mut entries = self.lock();
-        if let Some(entry) = entries.get(service) {
+        let mut table = self.lock();
+        if let Some(entry) = table.find(service) {
             return Arc::clone(entry);
         }
-        if entries.len() >= LEAF_LIMIT {
-            self.evict(&mut entries);
+        if table.len() >= LEAF_LIMIT {
+            self.evict(&mut table);
         }
         let entry = Arc::new(Entry::new(service.clone(), self.inner.clock));
-        entries.insert(service.clone(), Arc::clone(&entry));
+        table.insert(Arc::clone(&entry));
         entry
     }
 
     /// Makes room: drops the entry that was asked for longest ago, registered ones last.
-    fn evict(&self, entries: &mut HashMap<ServiceName, Arc<Entry>>) {
-        let oldest = entries
-            .iter()
-            .min_by_key(|(name, entry)| {
-                let registered = self.inner.source.is_registered(name.as_str());
+    fn evict(&self, table: &mut Table) {
+        let oldest = table
+            .values()
+            .min_by_key(|entry| {
+                let registered = self.inner.source.is_registered(entry.service().as_str());
                 (registered, entry.last_asked())
             })
-            .map(|(name, _)| name.clone());
+            .map(|entry| entry.service().clone());
         if let Some(name) = oldest {
-            entries.remove(&name);
+            table.remove(&name);
         }
     }
 
     fn forget_if_empty(&self, entry: &Arc<Entry>) {
-        let mut entries = self.lock();
-        let is_this = entries
-            .get(entry.service())
+        let mut table = self.lock();
+        let is_this = table
+            .find(entry.service())
             .is_some_and(|known| Arc::ptr_eq(known, entry));
         if is_this && entry.leaf().is_none() {
-            entries.remove(entry.service());
+            table.remove(entry.service());
         }
     }
 
@@ -259,17 +288,30 @@ impl Leafs {
         let now = self.inner.clock.now();
         match leaf {
             Ok(leaf) => {
+                self.inner.hold.granted(now.mono);
                 let leaf = Arc::new(leaf);
-                entry.renewed(Arc::clone(&leaf), now);
-                self.inner.rescheduled.notify_one();
+                entry.serve(Arc::clone(&leaf));
+                self.schedule(entry, |_| Due::renewed(&leaf, now));
                 Ok(leaf)
             }
             Err(error) => {
-                entry.failed(now);
-                self.inner.rescheduled.notify_one();
+                entry.note_failure(error.to_string(), now);
+                if matches!(error, LeafError::RateLimited) {
+                    self.inner.hold.refused(now.mono);
+                    self.schedule(entry, |due| due.limited(now));
+                } else {
+                    self.inner.hold.granted(now.mono);
+                    self.schedule(entry, |due| due.failed(now));
+                }
                 Err(error)
             }
         }
+    }
+
+    /// Sets when `entry` is due next, and has the renewals look at it.
+    fn schedule(&self, entry: &Entry, next: impl FnOnce(Due) -> Due) {
+        self.lock().schedule(entry, next(entry.due()));
+        self.inner.rescheduled.notify_one();
     }
 
     fn is_valid(&self, leaf: &Leaf) -> bool {
@@ -281,9 +323,9 @@ impl Leafs {
         self.is_valid(leaf) && issuer.is_none_or(|issuer| issuer == leaf.issuer_key_id)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ServiceName, Arc<Entry>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Table> {
         self.inner
-            .entries
+            .table
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,18 +1,17 @@
 //! Renewal in the background: one task for all leafs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chancery_core::Instant;
+
+use super::alarm::Alarm;
 use super::entry::Entry;
 use super::{IDLE, Leafs};
-use crate::random;
-
-/// After a change of issuer, leafs are renewed at random moments within this time: it keeps a
-/// thousand proxies from asking in the same instant. As in Consul.
-const ISSUER_CHANGE_SPREAD: Duration = Duration::from_secs(30);
 
 /// How often all leafs are looked at, whatever the schedule says: finds clocks that were set,
-/// a machine that slept, an issuer that changed, leafs that nobody wants.
+/// a machine that slept, leafs that nobody wants.
 const ROUND: Duration = Duration::from_secs(30);
 
 /// Renewals under way at once.
@@ -22,50 +21,104 @@ impl Leafs {
     /// Renews leafs when they are due. Runs until dropped.
     pub async fn renew(self) {
         let permits = Arc::new(tokio::sync::Semaphore::new(PARALLEL));
+        let mut issuer = None;
+        let mut next_round = self.inner.clock.now().mono;
+        let mut alarm = Alarm::default();
         loop {
-            let entries: Vec<_> = self.lock().values().cloned().collect();
-            for entry in self.due_now(entries) {
+            if self.inner.clock.now().mono >= next_round {
+                issuer = self.inner.source.issuer_key_id();
+                self.look_at_all(issuer.as_deref()).await;
+                alarm.look(&self.facts(), self.inner.clock.now().wall);
+                next_round = self.inner.clock.now().mono.saturating_add(ROUND);
+            }
+            while let Some(entry) = self.next_due() {
                 let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
                     return;
                 };
                 let leafs = self.clone();
-                let before = entry.claim(ROUND, self.inner.clock.now());
+                let before = entry.index();
                 tokio::spawn(async move {
                     leafs.renew_one(&entry, before).await;
                     drop(permit);
                 });
             }
-            let next = self.inner.clock.deadline(self.next_round());
+            let until = self.inner.clock.deadline(self.next_look(next_round));
             tokio::select! {
-                () = tokio::time::sleep_until(next) => {}
+                () = tokio::time::sleep_until(until) => {}
                 () = self.inner.rescheduled.notified() => {}
+                () = self.inner.source.issuer_changed(issuer.as_deref()) => {
+                    next_round = self.inner.clock.now().mono;
+                }
             }
         }
     }
 
-    /// Drops what nobody wants, hastens what a new issuer has made old, and returns what is due.
-    fn due_now(&self, entries: Vec<Arc<Entry>>) -> Vec<Arc<Entry>> {
+    /// Takes the entry whose renewal is due first, unless the server signs no more for now.
+    fn next_due(&self) -> Option<Arc<Entry>> {
         let now = self.inner.clock.now();
-        let issuer = self.inner.source.issuer_key_id();
-        let mut due = Vec::new();
+        let mut table = self.lock();
+        let entry = Arc::clone(table.first_due(now.mono)?);
+        if !self.inner.hold.may_go(now.mono) {
+            return None;
+        }
+        table.schedule(&entry, entry.due().claimed(ROUND, now));
+        Some(entry)
+    }
+
+    /// When to look again: at the next renewal that may go, or at the next round.
+    fn next_look(&self, next_round: Instant) -> Instant {
+        let Some(due) = self.lock().next() else {
+            return next_round;
+        };
+        let may_go = self.inner.hold.until();
+        may_go.map_or(due, |until| due.max(until)).min(next_round)
+    }
+
+    /// Drops what nobody wants, takes up what the wall clock says is due, and asks for a slot for
+    /// each leaf that an earlier issuer signed.
+    async fn look_at_all(&self, issuer: Option<&str>) {
+        let now = self.inner.clock.now();
+        let entries: Vec<_> = self.lock().values().cloned().collect();
+        let mut outdated: BTreeMap<String, Vec<Arc<Entry>>> = BTreeMap::new();
         for entry in entries {
             let idle = now.mono.saturating_since(entry.last_asked()) >= IDLE;
             if idle && !self.inner.source.is_registered(entry.service().as_str()) {
                 self.lock().remove(entry.service());
                 continue;
             }
-            let old_issuer = entry
-                .leaf()
-                .zip(issuer.as_ref())
-                .is_some_and(|(leaf, issuer)| &leaf.issuer_key_id != issuer);
-            if old_issuer {
-                entry.hasten(ISSUER_CHANGE_SPREAD.mul_f64(random::fraction()), now);
-            }
             if entry.due().has_come(now) {
-                due.push(entry);
+                self.lock().schedule(&entry, entry.due().at_once(now));
+            }
+            if let Some(leaf) = entry.leaf()
+                && issuer.is_some_and(|issuer| issuer != leaf.issuer_key_id)
+                && !entry.due().has_slot
+            {
+                let of_one = outdated.entry(leaf.issuer_key_id.clone());
+                of_one.or_default().push(entry);
             }
         }
-        due
+        for (issuer, entries) in outdated {
+            self.give_slots(&issuer, entries).await;
+        }
+    }
+
+    async fn give_slots(&self, issuer: &str, mut entries: Vec<Arc<Entry>>) {
+        // What ends first comes first; the name settles the rest, so that nothing is random.
+        entries.sort_by_cached_key(|entry| {
+            let ends = entry.leaf().map(|leaf| leaf.valid_before);
+            (ends, entry.service().clone())
+        });
+        let count = entries.len();
+        let slots = self.inner.source.reissue_slots(issuer, count).await;
+        tracing::info!(
+            leafs = count,
+            seconds = slots.last().map_or(0, Duration::as_secs),
+            "who signs has changed, leafs are replaced"
+        );
+        let now = self.inner.clock.now();
+        for (entry, slot) in entries.iter().zip(slots) {
+            self.lock().schedule(entry, entry.due().hastened(slot, now));
+        }
     }
 
     async fn renew_one(&self, entry: &Entry, before: u64) {
@@ -76,21 +129,8 @@ impl Leafs {
         let service = entry.service();
         match self.fetch(entry).await {
             Ok(leaf) => tracing::debug!(%service, serial = leaf.serial, "renewed a leaf"),
-            Err(error) => tracing::warn!(
-                %service,
-                %error,
-                valid_before = entry.leaf().map(|leaf| leaf.valid_before.to_string()),
-                "a leaf could not be renewed, the one there is stays in use"
-            ),
+            // Said once for all of them by the alarm: one line a leaf would be a flood.
+            Err(error) => tracing::debug!(%service, %error, "a leaf could not be renewed"),
         }
-    }
-
-    fn next_round(&self) -> chancery_core::Instant {
-        let latest = self.inner.clock.now().mono.saturating_add(ROUND);
-        self.lock()
-            .values()
-            .filter_map(|entry| entry.due().moment)
-            .map(|(mono, _)| mono)
-            .fold(latest, std::cmp::min)
     }
 }

@@ -23,9 +23,14 @@ pub(super) async fn roots(api: Arc<Api>, request: Request) -> Result<Answer, Api
     let options = Options::parse(&request.query, &request.headers)?;
     api.require_own_datacenter(&request.query)?;
     let waited = blocking::on_agent(&api, &request, &options, ROOT_TOPICS).await?;
-    let body = RootList::of(waited.view.state().authority());
+    let authority = waited.view.state().authority();
+    let body = RootList::of(authority);
     let age = (!waited.timed_out).then_some(0);
-    Ok(Api::indexed(&request, &body, waited.index)?.with_cache(age))
+    let answer = Api::indexed(&request, &body, waited.index)?.with_cache(age);
+    Ok(match authority.configuration() {
+        Some(configuration) => answer.with_bundle_max_age(configuration.lifetimes.bundle),
+        None => answer,
+    })
 }
 
 /// `GET /v1/agent/connect/ca/leaf/:service`

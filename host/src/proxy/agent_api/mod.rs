@@ -49,6 +49,9 @@ pub(crate) struct Answer<T> {
     /// `X-Chancery-Default-Intention` (`acls-disabled`, `allow` or `deny`): what holds where no
     /// intention matches. Consul's agents do not say.
     pub(crate) default: Option<DefaultPolicy>,
+    /// `X-Chancery-Bundle-Max-Age`: how long after it was last confirmed a set of roots may be
+    /// used. Consul's agents do not say.
+    pub(crate) bundle_max_age: Option<Duration>,
 }
 
 /// What a proxy asks of one agent. Clones share the connections.
@@ -93,9 +96,14 @@ impl AgentApi {
         self.blocking(&path, &[], cursor).await
     }
 
-    pub(crate) async fn roots(&self, cursor: &Cursor) -> Result<Answer<Roots>, ClientError> {
-        self.blocking("/v1/agent/connect/ca/roots", &[], cursor)
-            .await
+    /// The roots; a blocking query waits for at most `wait`, and no longer than usual.
+    pub(crate) async fn roots(
+        &self,
+        cursor: &Cursor,
+        wait: Duration,
+    ) -> Result<Answer<Roots>, ClientError> {
+        let path = "/v1/agent/connect/ca/roots";
+        self.blocking_for(path, &[], cursor, wait.min(WAIT)).await
     }
 
     /// The intentions for one destination, in the order in which they are tried.
@@ -112,6 +120,7 @@ impl AgentApi {
             value: answer.value.into_values().flatten().flatten().collect(),
             cursor: answer.cursor,
             default: answer.default,
+            bundle_max_age: answer.bundle_max_age,
         })
     }
 
@@ -168,7 +177,17 @@ impl AgentApi {
         query: &[(&str, &str)],
         cursor: &Cursor,
     ) -> Result<Answer<T>, ClientError> {
-        let wait = format!("{}s", WAIT.as_secs());
+        self.blocking_for(path, query, cursor, WAIT).await
+    }
+
+    async fn blocking_for<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        cursor: &Cursor,
+        wait: Duration,
+    ) -> Result<Answer<T>, ClientError> {
+        let wait = format!("{}ms", wait.as_millis());
         let position = match cursor {
             Cursor::Start => None,
             Cursor::Hash(hash) => Some(("hash", hash.clone())),
@@ -185,6 +204,10 @@ impl AgentApi {
             default: answer
                 .header("x-chancery-default-intention")
                 .and_then(default_policy),
+            bundle_max_age: answer
+                .header("x-chancery-bundle-max-age")
+                .and_then(|seconds| seconds.parse().ok())
+                .map(Duration::from_secs),
         })
     }
 }

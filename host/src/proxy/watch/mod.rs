@@ -33,6 +33,8 @@ pub(crate) struct Snapshot<T> {
     /// When the agent last confirmed it.
     pub(crate) confirmed: Instant,
     pub(crate) default: Option<DefaultPolicy>,
+    /// How old it may get, if the agent says so.
+    pub(crate) bundle_max_age: Option<Duration>,
     /// Whether the agent can be waited on for this (its answer had a position).
     pub(crate) waitable: bool,
 }
@@ -121,6 +123,7 @@ fn publish<T>(sender: &watch::Sender<Option<Snapshot<T>>>, answer: Answer<T>, ne
                 value: Arc::new(answer.value),
                 confirmed: Instant::now(),
                 default: answer.default,
+                bundle_max_age: answer.bundle_max_age,
                 waitable,
             });
             true

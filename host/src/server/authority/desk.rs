@@ -3,7 +3,7 @@
 use chancery_core::{
     CheckedCsr, CheckedLeaf, CsrPolicy, Der, Serial, SigningView, Timestamp, Violation,
 };
-use chancery_providers::{ErrorKind, LeafRequest, ProviderError, Validity};
+use chancery_providers::{CaOptions, ErrorKind, KeySpec, LeafRequest, ProviderError, Validity};
 
 use super::{AuthorityFailure, AuthorityHost};
 use crate::crypto;
@@ -61,6 +61,17 @@ pub struct SignedLeaf {
 }
 
 impl AuthorityHost {
+    /// The kind of key that leafs are to have (`LeafKeyType`).
+    #[must_use]
+    pub fn leaf_key(&self) -> KeySpec {
+        let view = self.inner.server.view();
+        view.state()
+            .authority()
+            .configuration()
+            .and_then(|configuration| CaOptions::parse(&configuration.options).ok())
+            .map_or(KeySpec::EcP256, |options| options.leaf_key)
+    }
+
     /// Checks `csr` and signs what it asks for, for as long as the policy, the issuer and the
     /// lease allow.
     ///

@@ -8,6 +8,7 @@ mod incarnation;
 mod issuer;
 mod run;
 mod secrets;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -23,6 +24,7 @@ use chancery_providers::{CaOptions, OptionMap, ProviderError, SecretOptions, cre
 
 use self::incarnation::{Incarnation, Incarnations};
 use self::run::Steadiness;
+use self::slots::Slots;
 use super::{Server, SubmitError};
 use crate::random::{self, NoRandomness};
 use crate::store::{SealError, Sealer};
@@ -119,6 +121,7 @@ struct Inner {
     /// What the configuration file says, as it would be stored.
     file: Mutex<Option<CaConfiguration>>,
     steadiness: Mutex<Steadiness>,
+    slots: Mutex<Slots>,
 }
 
 impl AuthorityHost {
@@ -136,6 +139,7 @@ impl AuthorityHost {
                 given_up: Mutex::default(),
                 file: Mutex::default(),
                 steadiness: Mutex::new(Steadiness::new(now)),
+                slots: Mutex::default(),
             }),
         }
     }

@@ -66,7 +66,9 @@ impl AuthorityHost {
             datacenter.clone(),
             name,
         ));
-        let key = LeafKey::make(&identity).map_err(AuthorityFailure::Trial)?;
+        let kind = incarnation.options.leaf_key;
+        let key = LeafKey::make(&identity, kind).await;
+        let key = key.map_err(AuthorityFailure::Trial)?;
         let policy = CsrPolicy::new(trust_domain.clone(), datacenter);
         let csr = CheckedCsr::parse(&key.csr, crypto::algorithms(), &policy).map_err(trial)?;
         let now = self.inner.server.clock().now().wall;
