@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::decode::DecodeError;
 use crate::agent::AuthorizeError;
 use crate::agent::leafs::LeafError;
-use crate::server::SubmitError;
+use crate::server::{ChangeError, SubmitError};
 
 /// An answer that is not what was asked for: a status, and a text without newline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +146,20 @@ impl From<LeafError> for ApiError {
     fn from(error: LeafError) -> Self {
         let status = match error {
             LeafError::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    /// What a provider or the authority says against a change is 500, as in Consul.
+    fn from(error: ChangeError) -> Self {
+        let status = match error {
+            ChangeError::Submit(error) => return error.into(),
+            ChangeError::Modified { .. } => StatusCode::CONFLICT,
+            ChangeError::SecretBound { .. } => return Self::bad_request(error),
+            ChangeError::Slow { .. } => StatusCode::GATEWAY_TIMEOUT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())

@@ -3,6 +3,7 @@
 mod agent;
 mod agent_check;
 mod agent_connect;
+mod ca_configuration;
 mod catalog;
 mod chancery;
 mod connect_ca;
@@ -52,7 +53,11 @@ pub(crate) static ROUTES: &[Route] = &[
     route!("/v1/catalog/service/", GET VisibleOnly catalog::service),
     route!("/v1/catalog/services", GET VisibleOnly catalog::services),
     route!("/v1/chancery/intentions/explain", GET IntentionRead chancery::explain),
-    route!("/v1/connect/ca/configuration", GET OperatorWrite connect_ca::configuration),
+    route!(
+        "/v1/connect/ca/configuration",
+        GET OperatorWrite ca_configuration::show,
+        PUT OperatorWrite ca_configuration::change,
+    ),
     route!("/v1/connect/ca/roots", GET Anyone connect_ca::roots),
     route!("/v1/connect/intentions", GET VisibleOnly intentions::list, POST IntentionWrite intentions::create),
     route!(

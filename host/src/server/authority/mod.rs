@@ -121,6 +121,8 @@ struct Inner {
     /// What the configuration file says, as it would be stored.
     file: Mutex<Option<CaConfiguration>>,
     steadiness: Mutex<Steadiness>,
+    /// Held while a change is checked and begun.
+    changing: tokio::sync::Mutex<()>,
     slots: Mutex<Slots>,
 }
 
@@ -139,6 +141,7 @@ impl AuthorityHost {
                 given_up: Mutex::default(),
                 file: Mutex::default(),
                 steadiness: Mutex::new(Steadiness::new(now)),
+                changing: tokio::sync::Mutex::default(),
                 slots: Mutex::default(),
             }),
         }
