@@ -152,7 +152,7 @@ impl AuthorityHost {
             .min(LOOK_AGAIN);
         for effect in agenda.due {
             let key = effect.key();
-            if busy.contains(&key) {
+            if busy.contains(&key) || busy.iter().any(|running| effect.must_wait_for(*running)) {
                 continue;
             }
             if let Effect::Forget { since } = &effect
