@@ -39,6 +39,12 @@ pub use run::EffectFailure;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthorityFailure {
+    /// Who signs now cannot sign the new root. The text is Consul's.
+    #[error(
+        "The current CA Provider does not support cross-signing. You can try again with \
+         ForceWithoutCrossSigningSet but this may cause disruption - see documentation for more."
+    )]
+    NoCrossSigning,
     /// There is no trust domain yet.
     #[error("cluster has no CA bootstrapped yet")]
     NotFounded,
@@ -90,7 +96,7 @@ impl AuthorityFailure {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Trial(_) => false,
+            Self::NoCrossSigning | Self::Trial(_) => false,
             // What the provider made does not do; it would not do the next time either.
             Self::Submit(SubmitError::Refused(ProposeError::Authority(
                 AuthorityError::LinkEnds { .. }
