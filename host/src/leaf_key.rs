@@ -102,8 +102,7 @@ impl PrivateKey {
     }
 
     fn rsa(size: RsaKeySize) -> Result<Self, String> {
-        let signer =
-            KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, size).map_err(not_made)?;
+        let signer = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, size).map_err(not_made)?;
         let pkcs1 = inner_key(signer.serialized_der())
             .ok_or_else(|| "the new key is not in PKCS #8".to_owned())?;
         let pem = pem("RSA PRIVATE KEY", pkcs1);
@@ -215,10 +214,17 @@ mod tests {
 
     #[test]
     fn what_is_not_pkcs8_has_no_key_inside() {
-        for der in [&[][..], &[0x30], &[0x30, 0x05, 0x02, 0x01, 0x00], &[0x31, 0x00]] {
+        for der in [
+            &[][..],
+            &[0x30],
+            &[0x30, 0x05, 0x02, 0x01, 0x00],
+            &[0x31, 0x00],
+        ] {
             assert_eq!(inner_key(der), None);
         }
-        let wrapped = [0x30, 0x0a, 0x02, 0x01, 0x00, 0x30, 0x00, 0x04, 0x03, 1, 2, 3];
+        let wrapped = [
+            0x30, 0x0a, 0x02, 0x01, 0x00, 0x30, 0x00, 0x04, 0x03, 1, 2, 3,
+        ];
         assert_eq!(inner_key(&wrapped), Some(&[1, 2, 3][..]));
     }
 }

@@ -42,6 +42,7 @@ mod builtin;
 #[cfg(feature = "builtin")]
 pub mod conformance;
 mod error;
+mod finding;
 mod guard;
 mod key_spec;
 mod options;
@@ -53,6 +54,7 @@ mod template;
 #[cfg(feature = "builtin")]
 pub use builtin::BuiltIn;
 pub use error::{ErrorKind, FailedCall, ProviderError};
+pub use finding::{Finding, Stops};
 pub use guard::{Call, Deadlines, Ending, Guard, GuardSettings, Limits, Observer, Outcome};
 pub use key_spec::KeySpec;
 pub use options::{CaOptions, DecodedOptions, OptionMap, SecretOptions, same_name, split_secrets};

@@ -76,7 +76,11 @@ impl Context {
         let found = found.ok_or("the agent has given no certificate and roots yet")?;
         check_age("certificate", age(&self.leaf), self.limits().agent_silence)?;
         let roots = self.roots_age();
-        check_age("roots", roots.map(|(age, _)| age), self.limits().agent_silence)?;
+        check_age(
+            "roots",
+            roots.map(|(age, _)| age),
+            self.limits().agent_silence,
+        )?;
         if let Some((age, allowed)) = roots {
             check_age("roots", Some(age), allowed)?;
         }

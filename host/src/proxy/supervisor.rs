@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::ClientError;
-use crate::proxy::bundle_age::{Confirming, warn_of_age};
 use crate::proxy::agent_api::{AgentApi, AgentService, Answer, Cursor};
+use crate::proxy::bundle_age::{Confirming, warn_of_age};
 use crate::proxy::context::Context;
 use crate::proxy::judge::{Judge, NoEntry, Rules, Verdict, fetch_rules};
 use crate::proxy::public::{Inbound, PublicListener};
@@ -180,14 +180,19 @@ impl Running {
             }
         });
         let between = Arc::new(Confirming::default());
-        let roots = spawn(&mut tasks, "roots", agent, move |agent: AgentApi, cursor| {
-            let between = Arc::clone(&between);
-            async move {
-                let answer = agent.roots(&cursor, between.wait()).await?;
-                between.follow(answer.bundle_max_age);
-                Ok(answer)
-            }
-        });
+        let roots = spawn(
+            &mut tasks,
+            "roots",
+            agent,
+            move |agent: AgentApi, cursor| {
+                let between = Arc::clone(&between);
+                async move {
+                    let answer = agent.roots(&cursor, between.wait()).await?;
+                    between.follow(answer.bundle_max_age);
+                    Ok(answer)
+                }
+            },
+        );
         let from_list = Arc::new(AtomicBool::new(false));
         let intentions = spawn(&mut tasks, "intentions", agent, {
             let service = service.clone();

@@ -1,4 +1,5 @@
 mod connect_proxy;
+mod doctor;
 mod intention;
 mod server;
 mod services;

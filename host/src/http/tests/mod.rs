@@ -1,6 +1,7 @@
 //! Tests over real sockets: who is let in, and what one client can take.
 
 mod bounds;
+mod care;
 mod framing;
 mod guarded;
 mod harness;

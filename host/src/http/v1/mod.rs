@@ -3,6 +3,7 @@
 mod agent;
 mod agent_check;
 mod agent_connect;
+mod care;
 mod catalog;
 mod chancery;
 mod connect_ca;
@@ -41,6 +42,7 @@ pub(crate) static ROUTES: &[Route] = &[
     route!("/v1/agent/connect/authorize", POST ServiceWriteAndIntentionRead agent_connect::authorize),
     route!("/v1/agent/connect/ca/leaf/", GET ServiceWrite agent_connect::leaf),
     route!("/v1/agent/connect/ca/roots", GET Anyone agent_connect::roots),
+    route!("/v1/agent/metrics", GET AgentRead care::metrics),
     route!("/v1/agent/self", GET AgentRead agent::about_itself),
     route!("/v1/agent/service/", GET ServiceRead agent::service),
     route!("/v1/agent/service/deregister/", PUT ServiceWrite agent::deregister),
@@ -51,6 +53,7 @@ pub(crate) static ROUTES: &[Route] = &[
     route!("/v1/catalog/nodes", GET VisibleOnly catalog::nodes),
     route!("/v1/catalog/service/", GET VisibleOnly catalog::service),
     route!("/v1/catalog/services", GET VisibleOnly catalog::services),
+    route!("/v1/chancery/doctor", GET AgentRead care::doctor),
     route!("/v1/chancery/intentions/explain", GET IntentionRead chancery::explain),
     route!("/v1/connect/ca/configuration", GET OperatorWrite connect_ca::configuration),
     route!("/v1/connect/ca/roots", GET Anyone connect_ca::roots),

@@ -30,6 +30,7 @@ impl Script {
                 value,
                 cursor,
                 default: None,
+                bundle_max_age: None,
             }),
             Some(Err(())) => Err(ClientError::Status {
                 status: http::StatusCode::INTERNAL_SERVER_ERROR,

@@ -3,9 +3,7 @@
 use chancery_core::{
     CheckedCsr, CheckedLeaf, CsrPolicy, Der, Serial, SigningView, Timestamp, Violation,
 };
-use chancery_providers::{
-    CaOptions, ErrorKind, KeySpec, LeafRequest, ProviderError, Validity,
-};
+use chancery_providers::{CaOptions, ErrorKind, KeySpec, LeafRequest, ProviderError, Validity};
 
 use super::{AuthorityFailure, AuthorityHost};
 use crate::crypto;

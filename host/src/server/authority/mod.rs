@@ -4,6 +4,7 @@
 mod change;
 mod desk;
 mod effects;
+mod health;
 mod incarnation;
 mod issuer;
 mod run;
@@ -22,10 +23,12 @@ use chancery_core::{
 };
 use chancery_providers::{CaOptions, OptionMap, ProviderError, SecretOptions, create};
 
+use self::health::Health;
 use self::incarnation::{Incarnation, Incarnations};
 use self::run::Steadiness;
 use self::slots::Slots;
 use super::{Server, SubmitError};
+use crate::metrics::Metrics;
 use crate::random::{self, NoRandomness};
 use crate::store::{SealError, Sealer};
 
@@ -122,6 +125,8 @@ struct Inner {
     file: Mutex<Option<CaConfiguration>>,
     steadiness: Mutex<Steadiness>,
     slots: Mutex<Slots>,
+    metrics: Arc<Metrics>,
+    health: Health,
 }
 
 impl AuthorityHost {
@@ -140,6 +145,8 @@ impl AuthorityHost {
                 file: Mutex::default(),
                 steadiness: Mutex::new(Steadiness::new(now)),
                 slots: Mutex::default(),
+                metrics: Arc::default(),
+                health: Health::default(),
             }),
         }
     }
@@ -228,6 +235,12 @@ impl AuthorityHost {
     #[must_use]
     pub fn last_given_up(&self) -> Option<(Epoch, String)> {
         lock(&self.inner.given_up).clone()
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
     }
 
     /// The server.
