@@ -40,13 +40,21 @@ impl AgentHome {
     /// # Errors
     /// When the directory cannot be written.
     pub fn with_settings(more: &str) -> io::Result<Self> {
+        Self::with_connect("", more)
+    }
+
+    /// The same with `connect` more in the block about Connect: provider and options of the CA.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn with_connect(connect: &str, more: &str) -> io::Result<Self> {
         let home = Self {
             directory: tempfile::tempdir()?,
         };
         let data_dir = home.data_dir();
         let text = format!(
             "data_dir = {data_dir:?}\nserver = true\nbootstrap = true\n\
-             connect {{ enabled = true }}\nports {{ http = 0 }}\n{more}\n"
+             connect {{\nenabled = true\n{connect}\n}}\nports {{ http = 0 }}\n{more}\n"
         );
         fs::write(home.config_file(), text)?;
         Ok(home)
@@ -157,10 +165,7 @@ impl RunningAgent {
     /// What anybody may use to ask it, for longer than this borrow.
     #[must_use]
     pub fn api(&self) -> AgentClient {
-        AgentClient {
-            base: format!("http://{}", self.http),
-            client: self.client.clone(),
-        }
+        AgentClient::new(self.http, self.client.clone())
     }
 
     /// Waits until its authority has a root, which is a moment after the first start.
@@ -234,6 +239,14 @@ pub struct AgentClient {
 }
 
 impl AgentClient {
+    /// A client of the agent at `http`.
+    pub(crate) fn new(http: SocketAddr, client: reqwest::Client) -> Self {
+        Self {
+            base: format!("http://{http}"),
+            client,
+        }
+    }
+
     /// Asks with GET, PUT, POST or DELETE, and takes any answer.
     ///
     /// # Errors

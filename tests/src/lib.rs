@@ -8,6 +8,9 @@ mod load;
 mod mesh;
 mod pages;
 mod peers;
+mod rotation;
+pub mod simulation;
+mod vault;
 
 pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
 pub use harness::{
@@ -15,8 +18,9 @@ pub use harness::{
     profile, target_directory,
 };
 pub use load::{
-    Backend, Ceiling, Goals, Opened, Pair, PairError, RoundTrips, cpu_time, hold_connections,
-    median, open_connections, percentile, private, resident, round_trips, throughput,
+    Backend, Ceiling, Goals, Opened, Pair, PairError, RoundTrips, Tally, Traffic, cpu_time,
+    hold_connections, median, open_connections, percentile, private, resident, round_trips,
+    throughput,
 };
 pub use mesh::{
     App, Credentials, CredentialsError, MeshError, ProxyKind, Service, Sidecar,
@@ -24,5 +28,11 @@ pub use mesh::{
 };
 pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
-    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, PeerError, consul_binary, envoy_binary,
+    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, OpenBao, OpenBaoError, PeerError,
+    consul_binary, envoy_binary, openbao_binary, vault_folder,
+};
+pub use rotation::{Ca, CaRoots, HeldPeer, HeldServer, RotationError, Sent};
+pub use vault::{
+    TRUST_DOMAIN, configured_vault, cross_sign_request, intermediate_request, issuers_of,
+    leaf_request, now, option_map, root_request, vault_configuration,
 };

@@ -292,7 +292,7 @@ async fn a_paused_agent_goes_on_where_it_was() {
     let home = AgentHome::new().unwrap();
     let agent = home.start().await.unwrap();
     agent.wait_for_root().await.unwrap();
-    agent.process().pause().unwrap();
+    agent.process().pause().await.unwrap();
     let api = agent.api();
     let wanted = intention("web");
     let asked = tokio::spawn(async move {

@@ -77,7 +77,9 @@ impl Authority {
     ) {
         if !matches!(rotation.step, Step::AwaitingSignature { .. }) {
             let ends = rotation.step_since.saturating_add(trust::PATIENCE);
-            if wall >= ends {
+            // A beginning that far ahead was told by a clock that has been set back since.
+            let is_odd = wall.saturating_add(trust::PATIENCE) < rotation.step_since;
+            if wall >= ends || is_odd {
                 agenda.due.push(Effect::Abandon {
                     epoch: rotation.epoch,
                     reason: format!("{} did not succeed within an hour", rotation.step.name()),
@@ -118,11 +120,18 @@ impl Authority {
                 }
             }
             Step::Trying { issuer, links } => {
-                let mut anchors = vec![issuer.certificate.clone()];
-                if !links.is_empty() || issuer.id == active.id {
-                    let held = self.anchors(wall).into_iter().map(|root| &root.certificate);
-                    anchors.extend(held.filter(|held| **held != issuer.certificate).cloned());
+                let short = trust::expect_short(links, issuer.intermediates.len(), wall);
+                if let Err(too_long) = short
+                    && !rotation.force
+                {
+                    return Some(Effect::Abandon {
+                        epoch,
+                        reason: too_long.to_string(),
+                    });
                 }
+                let mut anchors = vec![issuer.certificate.clone()];
+                let led = self.led_by(rotation, issuer, links, wall);
+                anchors.extend(led.into_iter().map(|root| root.certificate.clone()));
                 Effect::TryIssuer {
                     epoch,
                     issuer: (**issuer).clone(),
@@ -165,8 +174,14 @@ impl Authority {
         if !lengthens || root.signed_outside {
             return;
         }
-        if wall < life.middle() {
-            agenda.wake(life.middle());
+        let record = self.record.as_ref();
+        let again = record
+            .and_then(|record| record.given_up_at)
+            .filter(|given_up| *given_up <= wall)
+            .map(|given_up| given_up.saturating_add(trust::PATIENCE));
+        let due = again.map_or(life.middle(), |again| again.max(life.middle()));
+        if wall < due {
+            agenda.wake(due);
         } else {
             agenda.due.push(Effect::RenewIntermediate {
                 configuration: configuration.clone(),
@@ -178,39 +193,51 @@ impl Authority {
         let roots = self
             .roots
             .values()
-            .filter_map(|root| self.root_over_at(root));
+            .filter(|root| !self.is_coming(&root.id))
+            .filter_map(|root| self.root_end(root));
         let links = self
             .active_root()
             .into_iter()
             .flat_map(|root: &CaRoot| &root.links)
-            .map(|link| link.needed_until);
+            .map(|link| self.link_end_of(link));
         let leases = self
             .leases
             .values()
             .filter(|lease| !self.signs(&lease.issuer))
-            .map(|lease| lease.until);
+            .map(|lease| self.lease_end(lease));
         let states = self
             .provider_states
             .values()
             .filter_map(|state| self.given_up_at(state));
-        let first = roots.chain(links).chain(leases).chain(states).min();
-        match first {
-            Some(since) if since <= wall => agenda.due.push(Effect::Forget { since }),
-            Some(moment) => agenda.wake(moment),
-            None => {}
+        let mut since = None;
+        for end in roots.chain(links).chain(leases).chain(states) {
+            if end.over <= wall {
+                // The one of which a clock that was set lately spoils the proof least.
+                since = since.max(Some(end.began));
+            } else {
+                agenda.wake(end.over);
+            }
         }
+        agenda
+            .due
+            .extend(since.map(|since| Effect::Forget { since }));
     }
 
     fn clean_up_due(&self, state: &ProviderState, wall: Timestamp, agenda: &mut Agenda) {
         let Some(retired) = &state.retired else {
             return;
         };
+        // A rotation may be about to go on with what the incarnation left.
+        if self.record.as_ref().is_some_and(|it| it.rotation.is_some()) {
+            return;
+        }
         let everything = !self.is_trusted(state.epoch);
         if retired.issuing_cleaned && !everything {
             return;
         }
         let due = retired.at.saturating_add(trust::GRACE);
-        if wall < due {
+        let is_odd = wall.saturating_add(trust::GRACE) < retired.at;
+        if wall < due && !is_odd {
             agenda.wake(due);
             return;
         }

@@ -46,6 +46,12 @@ pub struct CaRoot {
     /// When it stopped being active.
     #[serde(default)]
     pub rotated_out_at: Option<Timestamp>,
+    /// Until when a bundle in which it is the newest root may be in use. Set at the switch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundles_until: Option<Timestamp>,
+    /// Until when leafs under it may be alive: what the leases said at the switch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leafs_until: Option<Timestamp>,
     /// When it goes from the bundle whatever leafs of it are alive: its key is compromised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retire_at: Option<Timestamp>,
@@ -162,6 +168,8 @@ impl NewIssuer {
             active: true,
             added_at: wall,
             rotated_out_at: None,
+            bundles_until: None,
+            leafs_until: None,
             retire_at: None,
             private_key_type: self.private_key_type,
             private_key_bits: self.private_key_bits,

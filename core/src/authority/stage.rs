@@ -22,10 +22,17 @@ pub struct AuthorityRecord {
     /// The change that is under way beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Box<Rotation>>,
-    /// When the trust was last broken on purpose, by a switch without cross-signing: bundles
+    /// When the trust was last broken on purpose, by a forced switch: some of the bundles
     /// that were taken before are not led to what signs now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken_at: Option<Timestamp>,
+    /// Until when bundles may be in use that were taken under a longer bound on their age than
+    /// the one that counts now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundles_until: Option<Timestamp>,
+    /// When a rotation last came to nothing: a renewal is not tried again at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up_at: Option<Timestamp>,
     /// The newest epoch that was ever begun. One that came to nothing is not given again, so
     /// that a late result can never be taken for another's.
     pub newest_epoch: Epoch,

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// How deep a body may be nested. Consul's own deepest needs seven levels.
 pub(crate) const MAX_DEPTH: usize = 32;
@@ -137,6 +137,24 @@ impl Object {
                 .as_u64()
                 .ok_or_else(|| self.wrong_number(name, &number, "uint64")),
             Some(other) => Err(self.wrong_type(name, &other, "uint64")),
+        }
+    }
+
+    /// Yes or no; no if it is not said.
+    pub(crate) fn boolean(&mut self, name: &str) -> Result<bool, DecodeError> {
+        match self.take(name) {
+            None => Ok(false),
+            Some(Value::Bool(yes)) => Ok(yes),
+            Some(other) => Err(self.wrong_type(name, &other, "bool")),
+        }
+    }
+
+    /// An object of anything; empty if it is not said.
+    pub(crate) fn map(&mut self, name: &str) -> Result<Map<String, Value>, DecodeError> {
+        match self.take(name) {
+            None => Ok(Map::new()),
+            Some(Value::Object(map)) => Ok(map),
+            Some(other) => Err(self.wrong_type(name, &other, "map[string]interface {}")),
         }
     }
 

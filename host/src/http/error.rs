@@ -1,14 +1,14 @@
 //! Errors, and the one table from their meaning to status and text.
 
 use chancery_core::{
-    IntentionError, IntentionIdError, LocalError, ProposeError, RegistrationError,
+    AuthorityError, IntentionError, IntentionIdError, LocalError, ProposeError, RegistrationError,
 };
 use http::StatusCode;
 
 use super::decode::DecodeError;
 use crate::agent::AuthorizeError;
 use crate::agent::leafs::LeafError;
-use crate::server::SubmitError;
+use crate::server::{ChangeError, SubmitError};
 
 /// An answer that is not what was asked for: a status, and a text without newline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +90,9 @@ impl From<ProposeError> for ApiError {
     fn from(error: ProposeError) -> Self {
         match error {
             ProposeError::Intention(error) => error.into(),
+            ProposeError::Authority(
+                AuthorityError::NoRotation | AuthorityError::NoSignatureWanted,
+            ) => Self::new(StatusCode::CONFLICT, error.to_string()),
             _ => Self::internal(error.to_string()),
         }
     }
@@ -146,6 +149,20 @@ impl From<LeafError> for ApiError {
     fn from(error: LeafError) -> Self {
         let status = match error {
             LeafError::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    /// What a provider or the authority says against a change is 500, as in Consul.
+    fn from(error: ChangeError) -> Self {
+        let status = match error {
+            ChangeError::Submit(error) => return error.into(),
+            ChangeError::Modified { .. } => StatusCode::CONFLICT,
+            ChangeError::SecretBound { .. } => return Self::bad_request(error),
+            ChangeError::Slow { .. } => StatusCode::GATEWAY_TIMEOUT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())

@@ -22,7 +22,7 @@ use crate::proxy::context::Context;
 use crate::proxy::judge::Judge;
 use crate::proxy::pipe::{Leftover, Pipe, linger};
 use crate::proxy::registry::{ConnectionHandle, Registry};
-use crate::proxy::tls::{ClientGate, HandshakeError, Session, handshake};
+use crate::proxy::tls::{HandshakeError, Refusal, Session, SessionError, handshake};
 
 /// The pause after the operating system refused to accept (no descriptors left, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -198,6 +198,27 @@ impl Refused {
     }
 }
 
+impl From<HandshakeError> for Refused {
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::Session(SessionError::Refused(refusal)) => refusal.into(),
+            error => Self::Handshake(error),
+        }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(Refusal { peer, reason }: Refusal) -> Self {
+        match peer {
+            Some(peer) => Self::Denied {
+                peer: peer.to_string(),
+                reason,
+            },
+            None => Self::Peer(reason),
+        }
+    }
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -226,22 +247,20 @@ async fn establish(
         let deadline = Instant::now() + limits.handshake_timeout;
         let ready = inbound.context.ready_to_judge(deadline).await;
         let material = ready.map_err(Refused::NotReady)?;
-        let gate = Arc::new(ClientGate::new(
-            material.trust(),
-            Arc::clone(&inbound.judge),
-        ));
-        let (session, leftover, peer) = {
-            let session = material.accept(Arc::clone(&gate));
-            drop(material);
-            let mut session = session
-                .map_err(|error| Refused::Handshake(HandshakeError::Session(error.into())))?;
-            let (bytes, span) = (limits.handshake_bytes, limits.handshake_timeout);
-            let shaken = handshake(&mut session, &mut stream, bytes, span).await;
-            let leftover = shaken.map_err(|error| refusal_of(&gate, error))?;
-            let peer = gate
-                .peer()
-                .ok_or_else(|| Refused::Peer("no certificate was verified".to_owned()))?;
-            (session, leftover, peer)
+        let mut session = material
+            .accept()
+            .map_err(|error| Refused::Handshake(HandshakeError::Session(error.into())))?;
+        let (bytes, span) = (limits.handshake_bytes, limits.handshake_timeout);
+        let shaken = handshake(&mut session, &mut stream, bytes, span).await;
+        let leftover = shaken.map_err(Refused::from)?;
+        let peer = material.peer(&session);
+        drop(material);
+        let peer = match peer {
+            Ok(peer) => peer,
+            Err(refusal) => {
+                linger(&mut stream).await;
+                return Err(Refused::from(refusal));
+            }
         };
         permit(inbound, &mut stream, &mut handle, &peer).await?;
         let address = inbound.local().clone();
@@ -258,18 +277,6 @@ async fn establish(
         handle,
         idle: limits.idle_timeout,
     })
-}
-
-/// Why the handshake failed, in the gate's words if it was the gate.
-fn refusal_of(gate: &ClientGate, error: HandshakeError) -> Refused {
-    match (gate.refusal(), gate.peer()) {
-        (Some(reason), Some(peer)) => Refused::Denied {
-            peer: peer.id().to_string(),
-            reason,
-        },
-        (Some(reason), None) => Refused::Peer(reason),
-        (None, _) => Refused::Handshake(error),
-    }
 }
 
 /// Enters the peer among the living, and asks a last time whether it may be.

@@ -214,7 +214,11 @@ impl Running {
         let judge = Arc::new(Judge::new(&service));
         let registry = Registry::new(settings.limits.clone());
         let (ready_sender, ready) = watch::channel(false);
-        tasks.spawn(keep_material(Arc::clone(&context), material_sender));
+        tasks.spawn(keep_material(
+            Arc::clone(&context),
+            Arc::clone(&judge),
+            material_sender,
+        ));
         tasks.spawn(keep_rules(
             Arc::clone(&context),
             Arc::clone(&judge),
@@ -395,7 +399,11 @@ where
 
 /// Makes handshake material of each new leaf or set of roots. What cannot be used never
 /// replaces what can.
-async fn keep_material(context: Arc<Context>, sender: watch::Sender<Option<Arc<Material>>>) {
+async fn keep_material(
+    context: Arc<Context>,
+    judge: Arc<Judge>,
+    sender: watch::Sender<Option<Arc<Material>>>,
+) {
     let mut leaf = context.leaf.clone();
     let mut roots = context.roots.clone();
     loop {
@@ -412,7 +420,7 @@ async fn keep_material(context: Arc<Context>, sender: watch::Sender<Option<Arc<M
             leaf.clone().zip(roots.clone())
         };
         let Some((leaf, roots)) = pair else { continue };
-        match Material::load(&leaf.value, &roots.value) {
+        match Material::load(&leaf.value, &roots.value, Arc::clone(&judge)) {
             Ok(material) => {
                 tracing::debug!("certificate of {} and roots are loaded", leaf.value.uri);
                 sender.send_replace(Some(Arc::new(material)));

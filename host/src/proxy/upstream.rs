@@ -16,7 +16,7 @@ use crate::proxy::context::Context;
 use crate::proxy::endpoints::{Endpoint, Endpoints, Occupied};
 use crate::proxy::pipe::{Leftover, Pipe};
 use crate::proxy::settings::UpstreamSettings;
-use crate::proxy::tls::{HandshakeError, ServerGate, Session, handshake};
+use crate::proxy::tls::{Session, handshake};
 use crate::proxy::watch::{Watched, follow};
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -250,14 +250,17 @@ async fn connect(
         .await
         .map_err(|error| error.to_string())?;
     drop(peer.set_nodelay(true));
-    let gate = Arc::new(ServerGate::new(material.trust(), endpoint.wanted.clone()));
-    let mut session = material
-        .connect(Arc::clone(&gate))
+    let route = material
+        .route(&endpoint.wanted, &endpoint.address)
         .map_err(|error| error.to_string())?;
+    let mut session = route.connect().map_err(|error| error.to_string())?;
     let (bytes, span) = (limits.handshake_bytes, limits.handshake_timeout);
     let leftover = handshake(&mut session, &mut peer, bytes, span)
         .await
-        .map_err(|error: HandshakeError| gate.refusal().unwrap_or_else(|| error.to_string()))?;
+        .map_err(|error| error.to_string())?;
+    route
+        .check(&session)
+        .map_err(|refusal| refusal.to_string())?;
     Ok(Reached {
         session,
         peer,

@@ -154,12 +154,10 @@ impl<'a> Decoder<'a> {
 /// Whether `key` is a spelling of the option `name`: letter case and underscores do not count.
 #[must_use]
 pub fn same_name(name: &str, key: &str) -> bool {
-    let mut letters = key.bytes().filter(|byte| *byte != b'_');
-    name.bytes().all(|wanted| {
-        letters
-            .next()
-            .is_some_and(|found| found.eq_ignore_ascii_case(&wanted))
-    }) && letters.next().is_none()
+    let letters = |byte: &u8| *byte != b'_';
+    let (name, key) = (name.bytes().filter(letters), key.bytes().filter(letters));
+    name.map(|byte| byte.to_ascii_lowercase())
+        .eq(key.map(|byte| byte.to_ascii_lowercase()))
 }
 
 /// A number or a truth value as a whole number, cut towards zero as Go does.

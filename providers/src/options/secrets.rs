@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::OptionMap;
 use super::decode::same_name;
 
-/// Secret options by Consul's name (`PrivateKey`, `Token`). Their values do not print.
+/// Secret options by Consul's name (`PrivateKey`, `Token`, and `AuthMethod.Params` as the text of
+/// a JSON object). Their values do not print.
 #[derive(Clone, Debug, Default)]
 pub struct SecretOptions(BTreeMap<&'static str, Secret>);
 
@@ -48,13 +49,20 @@ impl<N: AsRef<str>> FromIterator<(N, Secret)> for SecretOptions {
 /// Takes the secret options out of `options`, in whichever spelling they stand there.
 ///
 /// An empty text counts as not given. A value that is no text is dropped: it cannot be a
-/// secret, and must not be shown in case it is one all the same.
+/// secret, and must not be shown in case it is one all the same. Of `AuthMethod` only the
+/// parameters are secret.
 #[must_use]
 pub fn split_secrets(options: OptionMap) -> (OptionMap, SecretOptions) {
     let mut secrets = SecretOptions::default();
     let mut plain = OptionMap::new();
     for (key, value) in options {
         match SECRET_NAMES.iter().find(|name| same_name(name, &key)) {
+            None if same_name("AuthMethod", &key) => {
+                if let Value::Object(method) = value {
+                    let method = split_method(method, &mut secrets);
+                    plain.insert(key, Value::Object(method));
+                }
+            }
             None => {
                 plain.insert(key, value);
             }
@@ -70,7 +78,26 @@ pub fn split_secrets(options: OptionMap) -> (OptionMap, SecretOptions) {
     (plain, secrets)
 }
 
-const SECRET_NAMES: [&str; 2] = ["PrivateKey", "Token"];
+/// Takes the parameters out of an `AuthMethod`.
+fn split_method(method: OptionMap, secrets: &mut SecretOptions) -> OptionMap {
+    let mut open = OptionMap::new();
+    for (key, value) in method {
+        if !same_name("Params", &key) {
+            open.insert(key, value);
+        } else if let Value::Object(params) = value
+            && !params.is_empty()
+        {
+            let text = Value::Object(params).to_string().into_bytes();
+            secrets.0.insert(PARAMS, Secret::new(text));
+        }
+    }
+    open
+}
+
+/// The parameters of `AuthMethod`, as a secret: passwords and tokens are among them.
+pub(crate) const PARAMS: &str = "AuthMethod.Params";
+
+const SECRET_NAMES: [&str; 3] = [PARAMS, "PrivateKey", "Token"];
 
 #[cfg(test)]
 mod tests {
@@ -101,6 +128,30 @@ mod tests {
         let (plain, secrets) = split_secrets(options.clone());
         assert_eq!(plain, options);
         assert!(secrets.is_empty());
+    }
+
+    #[test]
+    fn the_parameters_of_an_authentication_method_are_a_secret() {
+        let Value::Object(options) = json!({ "auth_method": {
+            "Type": "approle", "params": { "secret_id": "canary" },
+        }}) else {
+            panic!("an object");
+        };
+        let (plain, secrets) = split_secrets(options);
+        assert_eq!(
+            Value::Object(plain),
+            json!({ "auth_method": { "Type": "approle" } })
+        );
+        let params = secrets.find("AuthMethod.Params").unwrap();
+        assert_eq!(params.expose(), br#"{"secret_id":"canary"}"#);
+        let again: SecretOptions = [("AuthMethod.Params", params.clone())]
+            .into_iter()
+            .collect();
+        assert_eq!(again.names().collect::<Vec<_>>(), ["AuthMethod.Params"]);
+        let Value::Object(odd) = json!({ "AuthMethod": ["canary"] }) else {
+            panic!("an object");
+        };
+        assert!(split_secrets(odd).0.is_empty());
     }
 
     #[test]

@@ -11,6 +11,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::eventually;
 
+/// How long a stopped process may take to stand still.
+const STOPPED: Duration = Duration::from_secs(10);
+
 /// Why a process could not be started or did not do what a test waits for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -132,12 +135,28 @@ impl Process {
         self.signal(Signal::HUP)
     }
 
-    /// Stops its threads where they are (SIGSTOP), until [`Process::resume`].
+    /// Stops its threads where they are (SIGSTOP), until [`Process::resume`]. Returns when the
+    /// last one stands still: on a busy machine the signal takes its time.
     ///
     /// # Errors
     /// [`ProcessError::System`] if it is gone already.
-    pub fn pause(&self) -> Result<(), ProcessError> {
-        self.signal(Signal::STOP)
+    pub async fn pause(&self) -> Result<(), ProcessError> {
+        self.signal(Signal::STOP)?;
+        eventually(STOPPED, async || self.stands_still())
+            .await
+            .map_err(|source| self.system(source))
+    }
+
+    fn stands_still(&self) -> std::io::Result<()> {
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.id()))? {
+            let stat = std::fs::read_to_string(thread?.path().join("stat"))?;
+            // "pid (name) state …", and the name may hold anything.
+            let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+            if !state.starts_with('T') {
+                return Err(std::io::Error::other("a thread is still running"));
+            }
+        }
+        Ok(())
     }
 
     /// Lets it go on (SIGCONT).

@@ -11,6 +11,7 @@ mod latency;
 mod median;
 mod pair;
 mod throughput;
+mod traffic;
 mod usage;
 
 pub use backend::Backend;
@@ -21,6 +22,7 @@ pub use latency::{RoundTrips, round_trips};
 pub use median::{median, percentile};
 pub use pair::{Pair, PairError};
 pub use throughput::throughput;
+pub use traffic::{Tally, Traffic};
 pub use usage::{cpu_time, private, resident};
 
 use std::io;

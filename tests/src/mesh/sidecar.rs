@@ -97,6 +97,13 @@ impl Service {
         }
     }
 
+    /// Lets callers find its public listener at `public`, where the test itself serves.
+    #[must_use]
+    pub fn answered_at(mut self, public: SocketAddr) -> Self {
+        self.public = public.port();
+        self
+    }
+
     /// Sets the proxy's free-form configuration.
     #[must_use]
     pub fn configured(mut self, config: Value) -> Self {

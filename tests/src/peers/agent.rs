@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::agent::{AgentClient, AgentHome};
 use crate::harness::{
     BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
 };
@@ -110,6 +111,40 @@ impl Agent {
         };
         eventually(READY, async || agent.ready().await).await?;
         Ok(agent)
+    }
+
+    /// Starts our agent with the configuration and the data of `home`, its API on `port`, and
+    /// waits until it has certificates to give. Another one may follow it on the same port.
+    ///
+    /// # Errors
+    /// [`AgentError`] when it is not ready in time.
+    pub async fn start_at(home: &AgentHome, port: u16) -> Result<Self, AgentError> {
+        let mut command = home.command()?;
+        command.args(["-http-port", &port.to_string()]);
+        let agent = Self {
+            kind: AgentKind::Chancery,
+            http: SocketAddr::from(([127, 0, 0, 1], port)),
+            process: Process::spawn("agent", command)?,
+            client: reqwest::Client::new(),
+        };
+        eventually(READY, async || agent.ready().await).await?;
+        Ok(agent)
+    }
+
+    /// Kills it as a power failure would and waits until it is gone.
+    ///
+    /// # Errors
+    /// When it had ended before.
+    pub async fn kill(mut self) -> Result<(), ProcessError> {
+        self.process.kill()?;
+        self.process.wait_exit(READY).await?;
+        Ok(())
+    }
+
+    /// What anybody may use to ask it, for longer than this borrow.
+    #[must_use]
+    pub fn api(&self) -> AgentClient {
+        AgentClient::new(self.http, self.client.clone())
     }
 
     /// Which program this is.

@@ -2,8 +2,9 @@
 
 use super::At;
 use crate::Timestamp;
+use crate::authority::trust::End;
 use crate::authority::{
-    Authority, AuthorityChange, AuthorityError, CaRoot, Epoch, ProviderState, Retired, trust,
+    Authority, AuthorityChange, AuthorityError, CaRoot, Epoch, Link, ProviderState, Retired,
 };
 
 impl Authority {
@@ -43,29 +44,24 @@ impl Authority {
         at: At,
     ) -> Result<Vec<AuthorityChange>, AuthorityError> {
         self.founded()?;
-        let proven = |over: Timestamp| trust::is_proven(over, steady_since, at.wall);
+        let proven = |end: End| end.is_proven(steady_since, at.wall);
         let mut changes = Vec::new();
         let mut going = Vec::new();
-        for root in self.roots() {
-            if self.root_over_at(root).is_some_and(proven) {
+        for root in self.roots().filter(|root| !self.is_coming(&root.id)) {
+            if self.root_end(root).is_some_and(proven) {
                 going.push(root.id.as_str());
                 changes.push(AuthorityChange::DeleteRoot(root.id.clone()));
             }
         }
-        for lease in self.leases() {
+        for lease in self.leases().filter(|lease| !self.signs(&lease.issuer)) {
             let root_goes = going.contains(&self.root_of_lease(lease));
-            let over = !self.signs(&lease.issuer) && proven(lease.until);
-            if root_goes || over {
+            if root_goes || proven(self.lease_end(lease)) {
                 changes.push(AuthorityChange::DeleteLease(lease.issuer.clone()));
             }
         }
         if let Some(active) = self.active_root() {
-            let links: Vec<_> = active
-                .links
-                .iter()
-                .filter(|link| !proven(link.needed_until) && !self.is_distrusted(&going, link))
-                .cloned()
-                .collect();
+            let needed = |link: &&Link| !proven(self.link_end_of(link));
+            let links: Vec<_> = active.links.iter().filter(needed).cloned().collect();
             if links.len() < active.links.len() {
                 changes.push(AuthorityChange::PutRoot(CaRoot {
                     links,
@@ -94,13 +90,5 @@ impl Authority {
             }
         }
         Ok(changes)
-    }
-
-    /// Whether `link` is signed by a root that goes because its key is compromised.
-    fn is_distrusted(&self, going: &[&str], link: &crate::authority::Link) -> bool {
-        going.contains(&link.signer.as_str())
-            && self
-                .root(&link.signer)
-                .is_some_and(|root| root.retire_at.is_some())
     }
 }

@@ -103,6 +103,8 @@ impl Authority {
             stage_since: at.wall,
             rotation: None,
             broken_at: None,
+            bundles_until: None,
+            given_up_at: None,
             newest_epoch: Epoch::FIRST,
             create_index: at.index,
             modify_index: at.index,

@@ -72,6 +72,7 @@ impl Authority {
         };
         let record = AuthorityRecord {
             rotation: None,
+            given_up_at: Some(at.wall),
             modify_index: at.index,
             ..record.clone()
         };
@@ -98,13 +99,27 @@ impl Authority {
             });
         }
         let active = self.active_root().ok_or(AuthorityError::NotBootstrapped)?;
-        let same = issuer.id == active.id;
-        if same && rotation.cause.wants_new_root() {
+        let same_root = issuer.id == active.id;
+        if same_root && rotation.cause.wants_new_root() {
             return Err(AuthorityError::SameRoot { root: issuer.id });
         }
-        let step = if same {
+        if !same_root && rotation.cause == RotationCause::Renewal {
+            // A renewal is nobody's order for a new root.
+            return self.abandon(rotation.epoch, at);
+        }
+        // Nothing that an expired root signs leads anywhere.
+        let is_dead = rotation.force && active.not_after < at.wall;
+        let step = if same_root || is_dead {
+            let mut links = if same_root {
+                trust::links_below(&issuer.id, active)
+            } else {
+                Vec::new()
+            };
+            if rotation.force {
+                links.truncate(trust::most_links(&issuer));
+            }
             Step::Trying {
-                links: trust::needed_links(active, at.wall),
+                links,
                 issuer: Box::new(issuer),
             }
         } else {
@@ -200,12 +215,13 @@ impl Authority {
             });
         }
         let mut links = vec![link];
-        links.extend(trust::needed_links(active, at.wall));
-        if !rotation.force {
-            self.expect_short_path(issuer.intermediates.len(), at.wall)?;
+        links.extend(trust::links_below(&issuer.id, active));
+        if rotation.force {
+            // The oldest bundles are left behind.
+            links.truncate(trust::most_links(issuer));
+        } else {
+            trust::expect_short(&links, issuer.intermediates.len(), at.wall)?;
         }
-        // By force the oldest bundles are left behind.
-        links.truncate(trust::LONGEST_PATH.saturating_sub(1 + issuer.intermediates.len()));
         let step = Step::Trying {
             issuer: issuer.clone(),
             links,
@@ -265,17 +281,8 @@ impl Authority {
         let Some(active) = self.active_root() else {
             return Ok(());
         };
-        let links = trust::needed_links(active, wall);
-        // The leaf itself, and the link that is to come.
-        let length = 2 + intermediates + links.len();
-        if length <= trust::LONGEST_PATH {
-            return Ok(());
-        }
-        let earliest = links.iter().map(|link| link.needed_until).min();
-        Err(AuthorityError::PathTooLong {
-            length,
-            until: earliest.unwrap_or(wall),
-        })
+        // The link that is to come counts like an intermediate.
+        trust::expect_short(&active.links, intermediates + 1, wall)
     }
 }
 

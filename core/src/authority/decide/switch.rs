@@ -24,9 +24,10 @@ impl Authority {
         if let Some(again) = self.link_again(record, rotation, active, at) {
             return Ok(vec![again]);
         }
-        let links = self.links_from(rotation, links, at);
-        let broken = issuer.id != active.id && links.is_empty();
+        let left = self.left_behind(rotation, issuer, links);
+        let links = self.links_from(rotation, active, issuer, links, at);
         let mut changes = self.roots_at_switch(rotation, active, issuer, links, at);
+        self.leave_behind(&left, &mut changes, at);
         changes.extend(self.retire(record.stage.epoch(), at));
         changes.push(AuthorityChange::PutConfiguration(
             self.configuration_at_switch(rotation, at),
@@ -35,11 +36,12 @@ impl Authority {
             stage: Stage::Serving { epoch },
             stage_since: at.wall,
             rotation: None,
-            broken_at: if broken {
-                Some(at.wall)
-            } else {
+            broken_at: if left.is_empty() {
                 record.broken_at
+            } else {
+                Some(at.wall)
             },
+            bundles_until: self.bundles_until(record, rotation, at),
             modify_index: at.index,
             ..record.clone()
         }));
@@ -78,20 +80,53 @@ impl Authority {
 
     /// The links as they count from now on: the new one is needed until every bundle in use was
     /// taken after this moment.
-    fn links_from(&self, rotation: &Rotation, links: &[Link], at: At) -> Vec<Link> {
+    fn links_from(
+        &self,
+        rotation: &Rotation,
+        active: &CaRoot,
+        issuer: &NewIssuer,
+        links: &[Link],
+        at: At,
+    ) -> Vec<Link> {
         let until = self.link_needed_until(rotation, at);
-        let active = self.active_root();
+        let is_new = |link: &Link| link.subject == issuer.id && link.signer == active.id;
+        let mut links = links.to_vec();
+        if let Some(link) = links.first_mut().filter(|link| is_new(link)) {
+            link.needed_until = until;
+        }
         links
-            .iter()
-            .cloned()
-            .map(|link| {
-                let fresh = active.is_some_and(|active| link.signer == active.id);
-                Link {
-                    needed_until: if fresh { until } else { link.needed_until },
-                    ..link
-                }
-            })
-            .collect()
+    }
+
+    /// Roots that nothing leads to any more: no bundle in which one is the newest counts.
+    fn leave_behind(&self, left: &[&str], changes: &mut Vec<AuthorityChange>, at: At) {
+        for id in left {
+            let changed = changes.iter_mut().find_map(|change| match change {
+                AuthorityChange::PutRoot(root) if root.id == **id => Some(root),
+                _ => None,
+            });
+            if let Some(root) = changed {
+                root.bundles_until = Some(Timestamp::ZERO);
+            } else if let Some(root) = self.root(id) {
+                changes.push(AuthorityChange::PutRoot(CaRoot {
+                    bundles_until: Some(Timestamp::ZERO),
+                    modify_index: at.index,
+                    ..root.clone()
+                }));
+            }
+        }
+    }
+
+    /// Bundles of before this moment are used as long as was allowed then.
+    fn bundles_until(
+        &self,
+        record: &AuthorityRecord,
+        rotation: &Rotation,
+        at: At,
+    ) -> Option<Timestamp> {
+        let old = self.configuration().map(|current| current.lifetimes.bundle);
+        let longer = old.filter(|old| *old > rotation.configuration.lifetimes.bundle);
+        let until = longer.map(|old| at.wall.saturating_add(old));
+        record.bundles_until.max(until)
     }
 
     fn roots_at_switch(
@@ -126,6 +161,8 @@ impl Authority {
         changes.push(AuthorityChange::PutRoot(CaRoot {
             active: false,
             rotated_out_at: Some(at.wall),
+            bundles_until: Some(self.link_needed_until(rotation, at)),
+            leafs_until: self.leafs_over_at(&active.id),
             retire_at,
             links: Vec::new(),
             modify_index: at.index,
@@ -165,7 +202,7 @@ impl Authority {
 
     /// Until when a link made for `rotation` will be needed if the switch is now.
     fn link_needed_until(&self, rotation: &Rotation, at: At) -> Timestamp {
-        at.wall.saturating_add(self.bundle_age(rotation))
+        self.bundles_of_before_end(rotation, at.wall)
     }
 
     /// The end that a link made now for `rotation` shall have: the switch may take its time, and
@@ -175,7 +212,7 @@ impl Authority {
         rotation: &Rotation,
         wall: Timestamp,
     ) -> Timestamp {
-        wall.saturating_add(self.bundle_age(rotation))
+        self.bundles_of_before_end(rotation, wall)
             .saturating_add(rotation.configuration.lifetimes.leaf)
             .saturating_add(trust::PATIENCE)
             .whole_seconds()
@@ -183,20 +220,19 @@ impl Authority {
 
     /// What a link must reach at least.
     pub(super) fn link_end(&self, rotation: &Rotation, at: At) -> Timestamp {
-        at.wall
-            .saturating_add(self.bundle_age(rotation))
+        self.bundles_of_before_end(rotation, at.wall)
             .saturating_add(rotation.configuration.lifetimes.leaf)
             .whole_seconds()
     }
 
-    /// The greater of the old and the new bound on the age of bundles: peers still go by the old.
-    fn bundle_age(&self, rotation: &Rotation) -> std::time::Duration {
+    /// When the last bundle of before `wall` goes out of use: by the greater of the old and the
+    /// new bound on their age, or by one that counted still earlier.
+    fn bundles_of_before_end(&self, rotation: &Rotation, wall: Timestamp) -> Timestamp {
         let old = self.configuration().map(|current| current.lifetimes.bundle);
-        rotation
-            .configuration
-            .lifetimes
-            .bundle
-            .max(old.unwrap_or_default())
+        let new = rotation.configuration.lifetimes.bundle;
+        let by_age = wall.saturating_add(new.max(old.unwrap_or_default()));
+        let earlier = self.record().and_then(|record| record.bundles_until);
+        earlier.map_or(by_age, |earlier| earlier.max(by_age))
     }
 }
 

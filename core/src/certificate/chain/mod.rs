@@ -133,6 +133,23 @@ impl TrustBundle {
         })
     }
 
+    /// The service that a leaf is made out to and the last second of its life, by the rules of
+    /// form alone: nothing here is verified.
+    ///
+    /// For a leaf whose chain [`verify_peer`](Self::verify_peer) has found good before, and for
+    /// one's own.
+    ///
+    /// # Errors
+    /// The first rule of form that the leaf breaks.
+    pub fn read_leaf(
+        &self,
+        leaf: &[u8],
+        role: PeerRole,
+    ) -> Result<(ServiceId, Timestamp), Violation> {
+        let leaf = Facts::parse(leaf)?;
+        Ok((self.check_leaf(&leaf, role)?, leaf.not_after))
+    }
+
     fn check_leaf(&self, leaf: &Facts<'_>, role: PeerRole) -> Result<ServiceId, Violation> {
         let uri = rules::check_leaf(leaf, &LeafPolicy::peer(), role)?;
         let identity = SpiffeId::parse(uri).map_err(Violation::Identity)?;

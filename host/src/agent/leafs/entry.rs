@@ -60,9 +60,11 @@ impl Due {
 
     /// A leaf has come: the next is due within its window.
     pub(super) fn renewed(leaf: &Leaf, now: Now) -> Self {
-        let life = leaf.valid_before.saturating_since(leaf.valid_after);
+        // A leaf is dated back: what counts is the life that it had left when it was issued.
+        let from = leaf.valid_after.max(leaf.issued_at);
+        let life = leaf.valid_before.saturating_since(from);
         let part = RENEW_FROM + (RENEW_UNTIL - RENEW_FROM) * random::fraction();
-        let moment = leaf.valid_after.saturating_add(life.mul_f64(part));
+        let moment = from.saturating_add(life.mul_f64(part));
         Self::default().after(moment.saturating_since(now.wall), now)
     }
 

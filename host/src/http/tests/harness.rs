@@ -7,6 +7,7 @@ use std::time::Duration;
 use chancery_core::{
     Datacenter, DefaultPolicy, HashSeed, LocalSettings, LocalState, Node, NodeId, NodeName,
 };
+use chancery_providers::{OptionMap, SecretOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -23,6 +24,7 @@ pub(super) const SOON: Duration = Duration::from_secs(20);
 
 pub(super) struct Served {
     pub(super) address: SocketAddr,
+    pub(super) agent: Arc<Agent>,
     pub(super) shutdown: CancellationToken,
     pub(super) task: JoinHandle<()>,
 }
@@ -55,12 +57,28 @@ pub(super) async fn serve_with(adjust: impl FnOnce(&mut HttpSettings)) -> Served
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let task = tokio::spawn(serve(listener, Api::new(agent, http), shutdown.clone()));
+    let api = Api::new(Arc::clone(&agent), http);
+    let task = tokio::spawn(serve(listener, api, shutdown.clone()));
     Served {
         address,
+        agent,
         shutdown,
         task,
     }
+}
+
+/// Serves the API of a new agent that has a certificate authority at work.
+pub(super) async fn serve_ca() -> Served {
+    let served = serve_with(|_| {}).await;
+    let authority = served.agent.authority();
+    authority
+        .found("consul", OptionMap::new(), &SecretOptions::default())
+        .await
+        .unwrap();
+    authority.settle().await;
+    let agent = Arc::clone(&served.agent);
+    tokio::spawn(async move { agent.run().await });
+    served
 }
 
 /// An answer as it came.

@@ -1,6 +1,7 @@
 //! Tests over real sockets: who is let in, and what one client can take.
 
 mod bounds;
+mod ca;
 mod care;
 mod framing;
 mod guarded;

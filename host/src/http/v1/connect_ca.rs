@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use chancery_core::Topic;
-use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::http::answer::Answer;
 use crate::http::api::Api;
@@ -41,38 +39,4 @@ pub(super) async fn roots(api: Arc<Api>, request: Request) -> Result<Answer, Api
         );
     }
     Api::indexed(&request, &RootList::of(authority), waited.index)
-}
-
-/// The provider's configuration, without what is secret.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ConfigurationBody<'a> {
-    provider: &'a str,
-    config: &'a Map<String, Value>,
-    /// What a provider remembers is sealed and shown to nobody.
-    state: Option<()>,
-    force_without_cross_signing: bool,
-    create_index: u64,
-    modify_index: u64,
-}
-
-/// `GET /v1/connect/ca/configuration`. Unlike Consul's it never shows a token or a key: these are
-/// kept apart from the options.
-pub(super) async fn configuration(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
-    api.require_connect()?;
-    Options::parse(&request.query, &request.headers)?;
-    api.require_own_datacenter(&request.query)?;
-    let view = api.server().view();
-    let Some(found) = view.state().authority().configuration() else {
-        return Err(ApiError::internal("cluster has no CA bootstrapped yet"));
-    };
-    let body = ConfigurationBody {
-        provider: &found.provider,
-        config: &found.options,
-        state: None,
-        force_without_cross_signing: found.force_without_cross_signing,
-        create_index: found.create_index,
-        modify_index: found.modify_index,
-    };
-    Answer::json(&body, request.style)
 }

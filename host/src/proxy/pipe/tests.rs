@@ -6,11 +6,13 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::UnbufferedServerConnection;
 use rustls::{ClientConfig, DigitallySignedStruct, ServerConfig, SignatureScheme};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::*;
-use crate::proxy::tls::handshake;
+use crate::proxy::tls::{HandshakeError, handshake};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -38,10 +40,15 @@ impl Line {
         let (far, far_local) = pair().await;
         let (mut near_peer, mut far_peer) = pair().await;
         let (mut client, mut server) = sessions();
-        let (near_left, far_left) = tokio::join!(
-            handshake(&mut client, &mut near_peer, 65_536, SOON),
-            handshake(&mut server, &mut far_peer, 65_536, SOON),
-        );
+        let near_shakes = async {
+            let mut left = handshake(&mut client, &mut near_peer, 65_536, SOON).await?;
+            // The other end's handshake ends with this.
+            near_peer.write_all(left.sealed.filled()).await?;
+            left.sealed.consume(left.sealed.len());
+            Ok::<_, HandshakeError>(left)
+        };
+        let far_shakes = handshake(&mut server, &mut far_peer, 65_536, SOON);
+        let (near_left, far_left) = tokio::join!(near_shakes, far_shakes);
         let pool = Pool::default();
         Self {
             near,
@@ -237,6 +244,55 @@ async fn a_connection_holds_no_buffer_while_nothing_flows() {
     timeout(SOON, carry).await.unwrap();
     assert!(received == [7; 100_000]);
     for pipe in [&line.near_pipe, &line.far_pipe] {
+        assert!(pipe.incoming.is_none() && pipe.clear.is_none());
+    }
+    assert!(line.near_pipe.sealed.is_none());
+    // The server's tickets, which go with its first bytes.
+    assert_eq!(line.far_pipe.flight, Some(Flight::Waits));
+    assert!(line.far_pipe.sealed.as_ref().unwrap().len() < 1024);
+    line.far.write_all(b"!").await.unwrap();
+    let carry = async {
+        tokio::select! {
+            () = poll_fn(|cx| line.near_pipe.poll(cx)) => {}
+            () = poll_fn(|cx| line.far_pipe.poll(cx)) => {}
+            read = line.near.read_u8() => { assert_eq!(read.unwrap(), b'!'); }
+        }
+    };
+    timeout(SOON, carry).await.unwrap();
+    for pipe in [&line.near_pipe, &line.far_pipe] {
         assert!(pipe.incoming.is_none() && pipe.clear.is_none() && pipe.sealed.is_none());
     }
+}
+
+#[tokio::test]
+async fn the_first_bytes_share_a_packet_with_the_end_of_the_handshake() {
+    let (mut application, near_local) = pair().await;
+    let (near_peer, mut far_peer) = pair().await;
+    let (mut client, mut server) = sessions();
+    application.write_all(b"first").await.unwrap();
+    near_local.readable().await.unwrap();
+    let cut = CancellationToken::new();
+    let near = async {
+        let mut near_peer = near_peer;
+        let left = handshake(&mut client, &mut near_peer, 65_536, SOON).await;
+        let pipe = Pipe::new(
+            client,
+            near_peer,
+            near_local,
+            Pool::default(),
+            left.unwrap(),
+        );
+        pipe.run(&cut, None).await
+    };
+    let far = async {
+        let left = handshake(&mut server, &mut far_peer, 65_536, SOON).await;
+        let left = left.unwrap();
+        cut.cancel();
+        left
+    };
+    let (_, left) = timeout(SOON, async { tokio::join!(near, far) })
+        .await
+        .unwrap();
+    // Read with the client's Finished, before anybody asked for more.
+    assert_eq!(left.clear.filled(), b"first");
 }

@@ -1,10 +1,14 @@
-//! Who may pass a handshake: core's certificate policy, and for clients the intentions.
+//! Who may pass: core's certificate policy, for clients the intentions, for servers the service
+//! wanted.
 //!
-//! The chain is judged when it arrives, the right to connect only after the peer has proved
-//! that it holds the key: a stranger with a copy of a certificate learns nothing about the
-//! rules. A gate serves one connection, so that what it found can be asked for afterwards.
+//! In a handshake the chain is judged when it arrives, the right to connect only after the peer
+//! has proved that it holds the key: a stranger with a copy of a certificate learns nothing about
+//! the rules. A resumed session shows no certificate, so [`ClientGate::peer`] and
+//! [`ServerGate::check`] judge what its first handshake proved once more, by the rules of today.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chancery_core::{PeerRole, ServiceId, Timestamp, VerifiedPeer, Violation};
@@ -17,76 +21,93 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use crate::proxy::judge::{Judge, Verdict};
 use crate::proxy::tls::material::{Trust, provider};
 
-/// What a gate found out about its peer.
-#[derive(Debug, Default)]
-struct Found {
-    peer: Option<VerifiedPeer>,
-    refusal: Option<String>,
+thread_local! {
+    /// rustls takes nothing but an alert from a verifier, and calls it on the thread that hands
+    /// it the peer's bytes. What there is to say besides waits here until that call returns.
+    static REFUSAL: RefCell<Option<Refusal>> = const { RefCell::new(None) };
 }
+
+/// Why a gate stayed shut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// Who the peer is, where its certificate is good.
+    pub(crate) peer: Option<ServiceId>,
+    pub(crate) reason: String,
+}
+
+impl Refusal {
+    /// What a gate has to say about the call into rustls that just failed on this thread.
+    pub(super) fn take() -> Option<Self> {
+        REFUSAL.with(RefCell::take)
+    }
+
+    fn of_certificate(violation: &Violation) -> Self {
+        Self {
+            peer: None,
+            reason: violation.to_string(),
+        }
+    }
+
+    fn leave(self, alert: CertificateError) -> Error {
+        REFUSAL.with(|slot| slot.replace(Some(self)));
+        Error::InvalidCertificate(alert)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 #[derive(Debug)]
 struct Gate {
     trust: Arc<Trust>,
+    role: PeerRole,
     algorithms: WebPkiSupportedAlgorithms,
-    found: Mutex<Found>,
 }
 
 impl Gate {
-    fn new(trust: &Arc<Trust>) -> Self {
+    fn new(trust: &Arc<Trust>, role: PeerRole) -> Self {
         Self {
             trust: Arc::clone(trust),
+            role,
             algorithms: provider().signature_verification_algorithms,
-            found: Mutex::default(),
         }
     }
 
-    fn verify(
+    fn verify(&self, chain: &[&[u8]]) -> Result<VerifiedPeer, Violation> {
+        let now = now();
+        let Trust { bundle, verified } = self.trust.as_ref();
+        verified.peer(chain, self.role, now, || {
+            bundle.verify_peer(chain, self.role, self.algorithms.all, now)
+        })
+    }
+
+    /// The same in a handshake under way.
+    fn verify_shown(
         &self,
         leaf: &CertificateDer<'_>,
         behind: &[CertificateDer<'_>],
-        role: PeerRole,
     ) -> Result<VerifiedPeer, Error> {
         let chain: Vec<&[u8]> = std::iter::once(leaf.as_ref())
             .chain(behind.iter().map(AsRef::as_ref))
             .collect();
-        let now = now();
-        let Trust { bundle, verified } = self.trust.as_ref();
-        let checked = verified.peer(&chain, role, now, || {
-            bundle.verify_peer(&chain, role, self.algorithms.all, now)
-        });
-        match checked {
-            Ok(peer) => {
-                self.note(|found| found.peer = Some(peer.clone()));
-                Ok(peer)
-            }
-            Err(violation) => {
-                self.note(|found| found.refusal = Some(violation.to_string()));
-                Err(Error::InvalidCertificate(alert_for(&violation)))
-            }
-        }
+        self.verify(&chain)
+            .map_err(|violation| Refusal::of_certificate(&violation).leave(alert_for(&violation)))
     }
 
-    fn refuse(&self, reason: String) -> Error {
-        self.note(|found| found.refusal = Some(reason));
-        Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)
-    }
-
-    fn note(&self, change: impl FnOnce(&mut Found)) {
-        change(&mut self.found.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn peer(&self) -> Option<VerifiedPeer> {
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.peer.clone()
-    }
-
-    fn refusal(&self) -> Option<String> {
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.refusal.clone()
+    /// The same for a session whose handshake is complete, resumed or not.
+    fn verify_proven(&self, chain: &[CertificateDer<'_>]) -> Result<VerifiedPeer, Refusal> {
+        let chain: Vec<&[u8]> = chain.iter().map(AsRef::as_ref).collect();
+        self.verify(&chain)
+            .map_err(|violation| Refusal::of_certificate(&violation))
     }
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since_epoch = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -113,29 +134,34 @@ pub(crate) struct ClientGate {
 impl ClientGate {
     pub(crate) fn new(trust: &Arc<Trust>, judge: Arc<Judge>) -> Self {
         Self {
-            gate: Gate::new(trust),
+            gate: Gate::new(trust, PeerRole::Client),
             judge,
         }
     }
 
-    /// The peer, if its chain was good. Proven only when the handshake is complete.
-    pub(crate) fn peer(&self) -> Option<VerifiedPeer> {
-        self.gate.peer()
+    /// The peer behind a session whose handshake is complete. Its right to connect has been
+    /// judged only if the session is new.
+    ///
+    /// # Errors
+    /// Why its certificate is not good, or no longer.
+    pub(crate) fn peer(&self, chain: &[CertificateDer<'_>]) -> Result<VerifiedPeer, Refusal> {
+        self.gate.verify_proven(chain)
     }
 
-    /// Why the gate stayed shut.
-    pub(crate) fn refusal(&self) -> Option<String> {
-        self.gate.refusal()
-    }
-
-    fn judge(&self) -> Result<(), Error> {
-        let verdict = match self.gate.peer() {
-            Some(peer) => self.judge.verdict(peer.id()),
-            None => Verdict::Denied("no certificate was verified".to_owned()),
+    /// Judges the right of a peer whose chain was found good in this handshake.
+    fn judge(&self, leaf: &CertificateDer<'_>) -> Result<(), Error> {
+        let read = self.gate.trust.bundle.read_leaf(leaf, PeerRole::Client);
+        let peer = read.ok().map(|(peer, _)| peer);
+        let verdict = match &peer {
+            Some(peer) => self.judge.verdict(peer),
+            None => Verdict::Denied("no identity was verified".to_owned()),
         };
         match verdict {
             Verdict::Allowed | Verdict::Ask => Ok(()),
-            Verdict::Denied(reason) => Err(self.gate.refuse(reason)),
+            Verdict::Denied(reason) => {
+                let alert = CertificateError::ApplicationVerificationFailure;
+                Err(Refusal { peer, reason }.leave(alert))
+            }
         }
     }
 }
@@ -151,8 +177,7 @@ impl ClientCertVerifier for ClientGate {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.gate
-            .verify(end_entity, intermediates, PeerRole::Client)?;
+        self.gate.verify_shown(end_entity, intermediates)?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -163,7 +188,7 @@ impl ClientCertVerifier for ClientGate {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let valid = verify_tls12_signature(message, cert, dss, &self.gate.algorithms)?;
-        self.judge().map(|()| valid)
+        self.judge(cert).map(|()| valid)
     }
 
     fn verify_tls13_signature(
@@ -173,7 +198,7 @@ impl ClientCertVerifier for ClientGate {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let valid = verify_tls13_signature(message, cert, dss, &self.gate.algorithms)?;
-        self.judge().map(|()| valid)
+        self.judge(cert).map(|()| valid)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -182,7 +207,7 @@ impl ClientCertVerifier for ClientGate {
 }
 
 /// The service that an outbound connection must reach, and no other.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Wanted {
     pub(crate) service: String,
     pub(crate) datacenter: String,
@@ -204,14 +229,33 @@ pub(crate) struct ServerGate {
 impl ServerGate {
     pub(crate) fn new(trust: &Arc<Trust>, wanted: Wanted) -> Self {
         Self {
-            gate: Gate::new(trust),
+            gate: Gate::new(trust, PeerRole::Server),
             wanted,
         }
     }
 
-    /// Why the gate stayed shut.
-    pub(crate) fn refusal(&self) -> Option<String> {
-        self.gate.refusal()
+    /// Judges the peer behind a session whose handshake is complete, resumed or not.
+    ///
+    /// # Errors
+    /// Why it is not to be spoken to.
+    pub(crate) fn check(&self, chain: &[CertificateDer<'_>]) -> Result<(), Refusal> {
+        self.check_wanted(&self.gate.verify_proven(chain)?)
+    }
+
+    fn check_wanted(&self, peer: &VerifiedPeer) -> Result<(), Refusal> {
+        if self.wanted.is(peer.id()) {
+            return Ok(());
+        }
+        Err(Refusal {
+            peer: Some(peer.id().clone()),
+            reason: format!(
+                "peer certificate mismatch got {}, want {}/ns/default/dc/{}/svc/{}",
+                peer.id(),
+                self.gate.trust.bundle.trust_domain(),
+                self.wanted.datacenter,
+                self.wanted.service
+            ),
+        })
     }
 }
 
@@ -224,19 +268,10 @@ impl ServerCertVerifier for ServerGate {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let peer = self
-            .gate
-            .verify(end_entity, intermediates, PeerRole::Server)?;
-        if self.wanted.is(peer.id()) {
-            return Ok(ServerCertVerified::assertion());
-        }
-        Err(self.gate.refuse(format!(
-            "peer certificate mismatch got {}, want {}/ns/default/dc/{}/svc/{}",
-            peer.id(),
-            self.gate.trust.bundle.trust_domain(),
-            self.wanted.datacenter,
-            self.wanted.service
-        )))
+        let peer = self.gate.verify_shown(end_entity, intermediates)?;
+        self.check_wanted(&peer)
+            .map_err(|refusal| refusal.leave(CertificateError::ApplicationVerificationFailure))?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -64,7 +64,10 @@ async fn converse(
             sealed,
         } = &mut buffers;
         let turn = session.open(incoming, clear, sealed);
-        if !sealed.is_empty() {
+        let complete = matches!(turn, Ok(Turn::Traffic)) && !session.is_handshaking();
+        // The last flight may have company: see `Leftover`.
+        let is_left = complete && session.is_tls13();
+        if !sealed.is_empty() && !is_left {
             stream.write_all(sealed.filled()).await?;
             sealed.consume(sealed.len());
         }
@@ -73,7 +76,7 @@ async fn converse(
                 linger(stream).await;
                 return Err(error.into());
             }
-            Ok(Turn::Traffic) if !session.is_handshaking() => return Ok(buffers),
+            Ok(_) if complete => return Ok(buffers),
             Ok(Turn::Closed) => return Err(HandshakeError::Closed),
             Ok(_) if session.peer_closed() => return Err(HandshakeError::Closed),
             Ok(_) => {}

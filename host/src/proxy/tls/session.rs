@@ -4,23 +4,28 @@
 //! buffers for as long as they live. This drives the unbuffered ones instead: records are read
 //! 64 KiB at a time and decrypted where they lie, and an idle connection costs its keys.
 
-use rustls::CommonState;
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
+use rustls::pki_types::CertificateDer;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus,
 };
+use rustls::{CommonState, ProtocolVersion};
 
 use crate::proxy::buffer::Buffer;
+use crate::proxy::tls::gate::Refusal;
 
 /// Why a session cannot go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum SessionError {
+    /// The gate let the peer not pass.
+    #[error(transparent)]
+    Refused(Refusal),
     /// rustls asked for something that its own rules exclude here.
     #[error("the TLS session is in a state without a way forward: {0}")]
     State(&'static str),
-    /// The peer broke the protocol, or its certificate was refused.
+    /// The peer broke the protocol.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
 }
@@ -79,15 +84,31 @@ impl Session {
         self.facts().is_handshaking()
     }
 
+    /// The chain that the peer proved to be its own: in this handshake, or in the one that began
+    /// a resumed session. Empty before that.
+    pub(super) fn peer_chain(&self) -> &[CertificateDer<'static>] {
+        self.facts().peer_certificates().unwrap_or_default()
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_resumed(&self) -> bool {
+        self.facts().handshake_kind() == Some(rustls::HandshakeKind::Resumed)
+    }
+
     #[cfg(test)]
     pub(super) fn key_exchange_group(&self) -> Option<rustls::NamedGroup> {
         let group = self.facts().negotiated_key_exchange_group()?;
         Some(group.name())
     }
 
-    #[cfg(test)]
-    pub(super) fn protocol_version(&self) -> Option<rustls::ProtocolVersion> {
-        self.facts().protocol_version()
+    pub(super) fn is_tls13(&self) -> bool {
+        self.facts().protocol_version() == Some(ProtocolVersion::TLSv1_3)
+    }
+
+    /// Whether what is left to send when a handshake is complete is nothing that the peer waits
+    /// for: the tickets of a server. A client's Finished is waited for.
+    pub(crate) fn has_only_tickets_left(&self) -> bool {
+        matches!(self.engine, Engine::Server(_)) && self.is_tls13()
     }
 
     fn facts(&self) -> &CommonState {
@@ -166,8 +187,9 @@ impl Session {
                 Ok(Step::PeerClosed) => self.peer_closed = true,
                 Ok(Step::Rest(turn)) => return Ok(turn),
                 Err(error) => {
+                    let refused = Refusal::take().map(SessionError::Refused);
                     self.collect_alert(incoming, sealed);
-                    return Err(error);
+                    return Err(refused.unwrap_or(error));
                 }
             }
         }

@@ -1,5 +1,8 @@
 //! A small authority for the tests of this folder.
 
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
 use chancery_core::{TrustBundle, TrustDomain};
 use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -8,6 +11,7 @@ use rcgen::{
 use serde_json::json;
 
 use super::Material;
+use crate::proxy::judge::Judge;
 
 const DOMAIN: &str = "11111111-2222-3333-4444-555555555555.consul";
 
@@ -38,7 +42,17 @@ impl TestCa {
 
     /// The certificate and the key (PKCS #8) of a service.
     pub(super) fn leaf(&self, service: &str) -> (Vec<u8>, KeyPair) {
+        self.sign(params(&format!("/ns/default/dc/dc1/svc/{service}")))
+    }
+
+    /// The same, over when `life` has passed, to the second.
+    pub(super) fn short_leaf(&self, service: &str, life: Duration) -> (Vec<u8>, KeyPair) {
         let mut leaf = params(&format!("/ns/default/dc/dc1/svc/{service}"));
+        leaf.not_after = (SystemTime::now() + life).into();
+        self.sign(leaf)
+    }
+
+    fn sign(&self, mut leaf: CertificateParams) -> (Vec<u8>, KeyPair) {
         leaf.is_ca = IsCa::ExplicitNoCa;
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.extended_key_usages = vec![
@@ -51,8 +65,21 @@ impl TestCa {
     }
 
     /// What a proxy of `service` is given by its agent, from the agent's own JSON.
-    pub(super) fn material(&self, service: &str) -> Material {
-        let (leaf, key) = self.leaf(service);
+    pub(super) fn material(&self, service: &str, judge: &Arc<Judge>) -> Material {
+        self.load(self.leaf(service), judge)
+    }
+
+    /// The same with a short leaf.
+    pub(super) fn short_material(
+        &self,
+        service: &str,
+        life: Duration,
+        judge: &Arc<Judge>,
+    ) -> Material {
+        self.load(self.short_leaf(service, life), judge)
+    }
+
+    fn load(&self, (leaf, key): (Vec<u8>, KeyPair), judge: &Arc<Judge>) -> Material {
         let leaf = json!({
             "CertPEM": chancery_core::certificates_to_pem([leaf]),
             "PrivateKeyPEM": key.serialize_pem(),
@@ -60,7 +87,8 @@ impl TestCa {
         });
         let roots = json!({"TrustDomain": DOMAIN, "Roots": [{"RootCert": self.root}]});
         let leaf = serde_json::from_value(leaf).unwrap();
-        Material::load(&leaf, &serde_json::from_value(roots).unwrap()).unwrap()
+        let roots = serde_json::from_value(roots).unwrap();
+        Material::load(&leaf, &roots, Arc::clone(judge)).unwrap()
     }
 }
 

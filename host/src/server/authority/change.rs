@@ -7,6 +7,7 @@ use chancery_core::{
     OperationId, ProposeError, RotationCause, Secret, Step,
 };
 use chancery_providers::{OptionMap, SecretOptions, same_name, split_secrets};
+use serde_json::Value;
 
 use super::{AuthorityFailure, AuthorityHost, configuration, lock};
 use crate::random::{self, NoRandomness};
@@ -61,10 +62,21 @@ pub enum ChangeError {
     /// It was tried, and given up; nothing has changed.
     #[error("{0}")]
     GivenUp(String),
-    /// A kept secret is bound to where it was given for.
+    /// Somebody else was quicker.
     #[error(
-        "{secret} is kept only as long as {bound} is the same: give {secret} anew, because the \
-         old one must not be sent to somewhere else"
+        "the CA configuration has changed since it was read: ModifyIndex is {found}, the current \
+         one is {current}; read it again, or leave ModifyIndex out to overwrite it"
+    )]
+    Modified {
+        /// The index that was read.
+        found: u64,
+        /// The index it has.
+        current: u64,
+    },
+    /// A kept secret is bound to what it was given for: it must not be sent to somewhere else.
+    #[error(
+        "{secret} was given for the {bound} that is configured now, and is kept only as long as \
+         that is the same: give {secret} anew, or an empty one to drop it"
     )]
     SecretBound {
         /// The secret.
@@ -100,27 +112,84 @@ impl AuthorityHost {
     ///
     /// See [`ChangeError`]. Except for [`ChangeError::Slow`] everything is as before.
     pub async fn change(&self, change: Change) -> Result<Changed, ChangeError> {
-        let wanted = self.wanted(&change)?;
-        self.check(&wanted, change.cause).await?;
-        let command = AuthorityCommand::Rotate {
-            configuration: wanted,
-            cause: change.cause,
-            force: change.force,
-            operation: OperationId::from_bytes(random::bytes()?),
+        self.change_unmodified(change, None).await
+    }
+
+    /// As [`change`](Self::change), if the configuration still has the index `modify_index`.
+    ///
+    /// # Errors
+    ///
+    /// See [`ChangeError`].
+    pub async fn change_unmodified(
+        &self,
+        change: Change,
+        modify_index: Option<u64>,
+    ) -> Result<Changed, ChangeError> {
+        match self.begin(&change, modify_index).await? {
+            Some(epoch) => self.outcome(epoch).await,
+            None => Ok(Changed::Nothing),
+        }
+    }
+
+    /// Checks a change and starts it. Only one at a time, so that what was checked is what counts.
+    async fn begin(
+        &self,
+        change: &Change,
+        modify_index: Option<u64>,
+    ) -> Result<Option<Epoch>, ChangeError> {
+        let _alone = self.inner.changing.try_lock().map_err(|_taken| {
+            SubmitError::Refused(ProposeError::Authority(AuthorityError::Busy {
+                state: "RECONFIGURING",
+            }))
+        })?;
+        let wanted = self.wanted(change)?;
+        let command = self.foreseen(&wanted, change)?;
+        let Some(command) = command else {
+            return Ok(None);
         };
+        if let Some(found) = modify_index {
+            let current = self.modify_index();
+            if found != current {
+                return Err(ChangeError::Modified { found, current });
+            }
+        }
+        self.check(&wanted, change.cause).await?;
         let before = self.newest_epoch();
         self.inner
             .server
-            .submit(Command::Authority(command), Caller::unrestricted())
+            .submit(command, Caller::unrestricted())
             .await?;
-        let epoch = self.newest_epoch();
-        if epoch == before {
-            return Ok(Changed::Nothing);
-        }
-        let Some(epoch) = epoch else {
-            return Ok(Changed::Nothing);
-        };
-        self.outcome(epoch).await
+        Ok(self
+            .newest_epoch()
+            .filter(|_| self.newest_epoch() != before))
+    }
+
+    /// The command for a change, if it would change anything and nothing speaks against it now.
+    pub(super) fn foreseen(
+        &self,
+        wanted: &CaConfiguration,
+        change: &Change,
+    ) -> Result<Option<Command>, ChangeError> {
+        let command = Command::Authority(AuthorityCommand::Rotate {
+            configuration: wanted.clone(),
+            cause: change.cause,
+            force: change.force,
+            operation: OperationId::from_bytes(random::bytes()?),
+        });
+        let view = self.inner.server.view();
+        let changes = view.state().propose(
+            command.clone(),
+            &Caller::unrestricted(),
+            self.inner.server.clock().now(),
+        );
+        let changes = changes.map_err(SubmitError::Refused)?;
+        Ok((!changes.is_empty()).then_some(command))
+    }
+
+    fn modify_index(&self) -> u64 {
+        let view = self.inner.server.view();
+        let configuration = view.state().authority().configuration();
+        configuration.map_or(0, |configuration| configuration.modify_index)
     }
 
     /// Hands in the intermediate that was signed outside, leaf-most first, and waits until it
@@ -165,7 +234,7 @@ impl AuthorityHost {
     }
 
     /// The configuration that `change` asks for: checked options, and secrets given or kept.
-    fn wanted(&self, change: &Change) -> Result<CaConfiguration, ChangeError> {
+    pub(super) fn wanted(&self, change: &Change) -> Result<CaConfiguration, ChangeError> {
         let (plain, given) = split_secrets(change.options.clone());
         let mut wanted = configuration(&change.provider, plain)?;
         wanted.force_without_cross_signing = change.force;
@@ -189,7 +258,7 @@ impl AuthorityHost {
     }
 
     /// Sets up the provider as it would be, so that what is wrong is said before anything changes.
-    async fn check(
+    pub(super) async fn check(
         &self,
         wanted: &CaConfiguration,
         cause: RotationCause,
@@ -288,8 +357,33 @@ enum Outcome {
     SignatureWanted,
 }
 
-/// Options to which a kept secret is bound: it must not be sent to another address.
-const BOUND: [&str; 2] = ["Address", "Namespace"];
+/// Options to which a kept secret is bound: a credential must not be sent to another address, and
+/// a key does not fit another certificate.
+const fn bounds(secret: &str) -> &'static [&'static str] {
+    match secret.as_bytes() {
+        b"PrivateKey" => &["RootCert"],
+        b"Token" => &["Address", "Namespace"],
+        _ => &["Address", "Namespace", "AuthMethod"],
+    }
+}
+
+/// Whether `options` say what shall be with the secret `name`: `null` says nothing. Whoever
+/// leaves out the whole authentication method wants it gone, its parameters too.
+fn mentions(options: &OptionMap, name: &str) -> bool {
+    let said = |options: &OptionMap, name: &str| {
+        options
+            .iter()
+            .any(|(key, value)| same_name(name, key) && !value.is_null())
+    };
+    let Some(inner) = name.strip_prefix("AuthMethod.") else {
+        return said(options, name);
+    };
+    options
+        .iter()
+        .find(|(key, _)| same_name("AuthMethod", key))
+        .and_then(|(_, method)| method.as_object())
+        .is_none_or(|method| said(method, inner))
+}
 
 /// The secrets after the change: given ones, and old ones that were not mentioned.
 fn kept(
@@ -300,13 +394,9 @@ fn kept(
     given: &SecretOptions,
 ) -> Result<SecretOptions, ChangeError> {
     let mut kept: Vec<(&'static str, Secret)> = Vec::new();
-    for name in old.names() {
-        let mentioned = options.keys().any(|key| same_name(name, key));
-        if mentioned {
-            continue;
-        }
-        let moved = BOUND
-            .into_iter()
+    for name in old.names().filter(|name| !mentions(options, name)) {
+        let moved = bounds(name)
+            .iter()
             .find(|bound| option(&wanted.options, bound) != option(&current.options, bound));
         if let Some(bound) = moved {
             return Err(ChangeError::SecretBound {
@@ -322,13 +412,13 @@ fn kept(
     Ok(kept.into_iter().collect())
 }
 
-/// An option by either spelling of its name; absent and empty are the same.
-fn option<'a>(options: &'a OptionMap, name: &str) -> Option<&'a str> {
+/// An option by either spelling of its name; absent, null and empty are the same.
+fn option<'a>(options: &'a OptionMap, name: &str) -> Option<&'a Value> {
     options
         .iter()
         .find(|(key, _)| same_name(name, key))
-        .and_then(|(_, value)| value.as_str())
-        .filter(|text| !text.is_empty())
+        .map(|(_, value)| value)
+        .filter(|value| !value.is_null() && value.as_str() != Some(""))
 }
 
 fn same(one: &SecretOptions, other: &SecretOptions) -> bool {

@@ -47,6 +47,7 @@ impl AuthorityHost {
                     let chain = chain.iter().map(|der| Der::new(der)).collect();
                     sign_by_intermediate(&mut issuer, chain)
                         .map_err(|error| failed(&provider, error))?;
+                    issuer.signed_outside = self.is_lasting(&issuer, order.renew_intermediate);
                 }
                 IntermediateAnswer::Csr { csr, state } => {
                     return Ok(AuthorityCommand::SignatureWanted {
@@ -66,6 +67,17 @@ impl AuthorityHost {
             operation,
             issuer,
             state: self.seal_memory(epoch, &memory)?,
+        })
+    }
+
+    /// Whether the intermediate of `issuer` cannot be renewed here: it is the one that signs
+    /// already, and came from outside, or another was asked for in vain.
+    fn is_lasting(&self, issuer: &NewIssuer, renewing: bool) -> bool {
+        let view = self.inner.server.view();
+        let active = view.state().authority().active_root();
+        active.is_some_and(|active| {
+            active.intermediates.first() == issuer.intermediates.first()
+                && (renewing || active.signed_outside)
         })
     }
 

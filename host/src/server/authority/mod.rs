@@ -4,6 +4,7 @@
 mod change;
 mod desk;
 mod effects;
+mod foresee;
 mod health;
 mod incarnation;
 mod issuer;
@@ -34,6 +35,7 @@ use crate::store::{SealError, Sealer};
 
 pub use change::{Change, ChangeError, Changed};
 pub use desk::{SignError, SignedLeaf};
+pub use foresee::Foreseen;
 pub use run::EffectFailure;
 
 /// Why the authority could not be set up, or an effect not be carried out.
@@ -124,6 +126,8 @@ struct Inner {
     /// What the configuration file says, as it would be stored.
     file: Mutex<Option<CaConfiguration>>,
     steadiness: Mutex<Steadiness>,
+    /// Held while a change is checked and begun.
+    changing: tokio::sync::Mutex<()>,
     slots: Mutex<Slots>,
     metrics: Arc<Metrics>,
     health: Health,
@@ -144,6 +148,7 @@ impl AuthorityHost {
                 given_up: Mutex::default(),
                 file: Mutex::default(),
                 steadiness: Mutex::new(Steadiness::new(now)),
+                changing: tokio::sync::Mutex::default(),
                 slots: Mutex::default(),
                 metrics: Arc::default(),
                 health: Health::default(),

@@ -1,0 +1,8 @@
+//! What a scenario about a change of the CA needs: to order one, to see what the agent then
+//! serves, and peers that take no notice of it.
+
+mod ca;
+mod held;
+
+pub use ca::{Ca, CaRoots, RotationError, Sent};
+pub use held::{HeldPeer, HeldServer};

@@ -1,0 +1,594 @@
+//! The host's side: it carries out what the authority wants done, with the faults of the world.
+
+use chancery_core::{
+    AuthorityCommand, AuthorityError, CaConfiguration, Effect, Epoch, FORGET_HOLD, Link, NewIssuer,
+    RotationCause, Timestamp,
+};
+
+use super::bug::Bug;
+use super::certificates::{Certificate, from_der, seconds, stamp, to_der};
+use super::provider::{Answer, Order, Remembered, root_name, wish};
+use super::rare::Rare;
+use super::schedule::{MINUTE, ProviderKind};
+use super::world::{Fate, Flight, HOLD, Outcome, Retry, World, short};
+
+impl World {
+    /// Lets time pass, and all that is due in it happen.
+    pub(super) fn run_until(&mut self, target: i64) {
+        for _ in 0..20_000 {
+            let next = self.next_moment().filter(|next| *next <= target);
+            let Some(next) = next else {
+                self.now = self.now.max(target);
+                return;
+            };
+            self.now = self.now.max(next);
+            self.happen();
+            if self.complaint.is_some() {
+                return;
+            }
+        }
+        self.complain(|| "the host never comes to rest".to_owned());
+    }
+
+    fn next_moment(&self) -> Option<i64> {
+        let flights = self.flights.iter().map(|flight| {
+            if flight.outcome.is_none() && flight.fate != Fate::Lost {
+                flight.acts
+            } else {
+                flight.arrives
+            }
+        });
+        let again = self.again.iter().map(|(at, _)| *at);
+        flights
+            .chain(again)
+            .chain(self.wake)
+            .chain(self.right_at)
+            .min()
+    }
+
+    fn happen(&mut self) {
+        if self.right_at.is_some_and(|at| at <= self.now) {
+            self.right_at = None;
+            self.skew = 0;
+            self.stepped = self.now;
+        }
+        let due = |at: i64, now: i64| at <= now;
+        for place in 0..self.flights.len() {
+            let flight = &self.flights[place];
+            if flight.outcome.is_none() && flight.fate != Fate::Lost && due(flight.acts, self.now) {
+                let effect = flight.effect.clone();
+                let outcome = self.act(effect);
+                self.flights[place].outcome = Some(outcome);
+            }
+        }
+        let now = self.now;
+        let mut arrived = Vec::new();
+        let mut place = 0;
+        while place < self.flights.len() {
+            if due(self.flights[place].arrives, now) {
+                arrived.push(self.flights.remove(place));
+            } else {
+                place += 1;
+            }
+        }
+        for flight in arrived {
+            self.arrive(flight);
+        }
+        let mut place = 0;
+        while place < self.again.len() {
+            if due(self.again[place].0, now) {
+                let (_, command) = self.again.remove(place);
+                self.hear_again(command);
+            } else {
+                place += 1;
+            }
+        }
+        self.pump();
+    }
+
+    fn arrive(&mut self, flight: Flight) {
+        match (flight.outcome, flight.fate) {
+            (Some(Outcome::Answer(command)), Fate::Good | Fate::Twice { .. }) => {
+                self.retries.retain(|retry| retry.key != flight.key);
+                if let Fate::Twice { later } = flight.fate {
+                    self.again.push((self.now + later, command.clone()));
+                }
+                if !matches!(self.answer(command), Ok(true)) {
+                    self.back_off(flight.key);
+                }
+            }
+            _ => self.back_off(flight.key),
+        }
+    }
+
+    fn hear_again(&mut self, mut command: AuthorityCommand) {
+        self.see(Rare::ResultTwice);
+        if self.has(Bug::AnyAnswer) {
+            self.readdress(&mut command);
+        }
+        let answer = self.answer(command);
+        if matches!(
+            answer,
+            Err(AuthorityError::Stale { .. }
+                | AuthorityError::WrongOperation { .. }
+                | AuthorityError::WrongStep { .. }
+                | AuthorityError::NoRotation)
+        ) {
+            self.see(Rare::ResultLate);
+        }
+    }
+
+    /// As if nobody compared epochs and operations.
+    fn readdress(&self, command: &mut AuthorityCommand) {
+        let rotation = self
+            .authority
+            .record()
+            .and_then(|record| record.rotation.as_deref());
+        let Some(rotation) = rotation else {
+            return;
+        };
+        if let AuthorityCommand::IssuerPrepared {
+            epoch, operation, ..
+        } = command
+        {
+            *epoch = rotation.epoch;
+            *operation = rotation.operation;
+        }
+        if let AuthorityCommand::IssuerTried { epoch } = command {
+            *epoch = rotation.epoch;
+        }
+    }
+
+    fn answer(&mut self, command: AuthorityCommand) -> Result<bool, AuthorityError> {
+        if let AuthorityCommand::CannotCrossSign { epoch } = command {
+            let rotation = self
+                .authority
+                .record()
+                .and_then(|it| it.rotation.as_deref());
+            if let Some(rotation) = rotation.filter(|rotation| rotation.epoch == epoch) {
+                if rotation.force {
+                    self.unlinked = Some(epoch);
+                } else {
+                    self.see(Rare::NoCrossSigning);
+                }
+            }
+        }
+        self.submit(command)
+    }
+
+    fn back_off(&mut self, key: (&'static str, Option<Epoch>)) {
+        let now = self.now;
+        if let Some(retry) = self.retries.iter_mut().find(|retry| retry.key == key) {
+            retry.failures += 1;
+            retry.at = now + (1_i64 << retry.failures.min(9));
+        } else {
+            self.retries.push(Retry {
+                key,
+                at: now + 1,
+                failures: 0,
+            });
+        }
+    }
+
+    /// Asks what is due and sees to it.
+    pub(super) fn pump(&mut self) {
+        for _ in 0..50 {
+            let agenda = self.authority.agenda(self.clock());
+            self.wake = agenda
+                .wake_at
+                .map(|at| (seconds(at) - self.skew).max(self.now + 1));
+            let mut changed = false;
+            for effect in agenda.due {
+                changed |= self.take_up(effect);
+                if self.complaint.is_some() {
+                    return;
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+        self.complain(|| "the agenda never comes to an end".to_owned());
+    }
+
+    fn wake_at(&mut self, at: i64) {
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+    }
+
+    /// Whether the state changed.
+    fn take_up(&mut self, effect: Effect) -> bool {
+        let key = effect.key();
+        if self.flights.iter().any(|flight| flight.key == key) {
+            return false;
+        }
+        if let Some(retry) = self.retries.iter().find(|retry| retry.key == key)
+            && retry.at > self.now
+        {
+            self.wake_at(retry.at);
+            return false;
+        }
+        if !self.has(Bug::AllAtOnce)
+            && self
+                .flights
+                .iter()
+                .any(|flight| effect.must_wait_for(flight.key))
+        {
+            return false;
+        }
+        match effect {
+            Effect::Abandon { .. } if self.has(Bug::NeverAbandoned) => false,
+            Effect::Abandon { epoch, reason } => {
+                if reason.contains("path") {
+                    self.see(Rare::TooLong);
+                } else {
+                    self.see(Rare::TimedOut);
+                }
+                self.now_or_later(key, AuthorityCommand::Abandon { epoch })
+            }
+            Effect::ExtendLease {
+                epoch,
+                issuer,
+                until,
+            } => {
+                let command = AuthorityCommand::ExtendLease {
+                    epoch,
+                    issuer,
+                    until,
+                };
+                self.now_or_later(key, command)
+            }
+            Effect::Forget { since } => self.forget(key, since),
+            Effect::RenewIntermediate { configuration } => {
+                let operation = self.operation(Some(RotationCause::Renewal));
+                let command = AuthorityCommand::Rotate {
+                    configuration,
+                    cause: if self.has(Bug::RenewalMintsRoot) {
+                        RotationCause::NewKey
+                    } else {
+                        RotationCause::Renewal
+                    },
+                    force: false,
+                    operation,
+                };
+                self.now_or_later(key, command)
+            }
+            effect => {
+                self.check_anchors(&effect);
+                self.launch(key, effect);
+                false
+            }
+        }
+    }
+
+    fn now_or_later(
+        &mut self,
+        key: (&'static str, Option<Epoch>),
+        command: AuthorityCommand,
+    ) -> bool {
+        let changed = matches!(self.submit(command), Ok(true));
+        if !changed {
+            self.back_off(key);
+            self.wake_at(self.now + 1);
+        }
+        changed
+    }
+
+    fn forget(&mut self, key: (&'static str, Option<Epoch>), since: Timestamp) -> bool {
+        let mut steady_since = stamp(self.stepped + self.skew);
+        if self.has(Bug::ClockBelieved) {
+            steady_since = stamp(-100 * HOLD);
+        } else if steady_since > since && self.now - self.stepped < HOLD {
+            if self.started < self.stepped {
+                self.see(Rare::ForgetHeld);
+            }
+            self.wake_at(self.stepped + FORGET_HOLD.as_secs().cast_signed());
+            return false;
+        }
+        self.now_or_later(key, AuthorityCommand::Forget { steady_since })
+    }
+
+    /// The trial must cover every bundle that somebody may hold.
+    fn check_anchors(&mut self, effect: &Effect) {
+        let Effect::TryIssuer {
+            anchors,
+            links,
+            epoch,
+            ..
+        } = effect
+        else {
+            return;
+        };
+        let rotation = self
+            .authority
+            .record()
+            .and_then(|it| it.rotation.as_deref());
+        let forced = rotation.is_some_and(|rotation| rotation.force);
+        if forced || links.is_empty() || self.skew != 0 || !self.law.late.is_empty() {
+            return;
+        }
+        let anchors: Vec<_> = anchors.iter().map(from_der).collect();
+        let distrusted = |root| self.law.distrusted.iter().any(|(of, _)| *of == root);
+        let missing = self.law.versions.iter().find(|version| {
+            !version.lost
+                && version.left.is_none()
+                && self.forced.is_none_or(|forced| version.last > forced)
+                && version.over() > self.now
+                && !distrusted(version.active)
+                && !version.roots.iter().any(|root| anchors.contains(root))
+        });
+        if let Some(version) = missing {
+            let text = format!("the trial of epoch {epoch} does not cover {version:?}");
+            self.complain(|| text);
+        }
+    }
+
+    fn launch(&mut self, key: (&'static str, Option<Epoch>), effect: Effect) {
+        let trouble = if self.trouble.until > self.now {
+            self.trouble
+        } else {
+            super::world::Trouble::default()
+        };
+        let takes = if self.random.chance(trouble.slow) {
+            self.random.between(MINUTE, 50 * MINUTE)
+        } else {
+            self.random.between(1, 8)
+        };
+        let fate = if self.random.chance(trouble.lost) {
+            self.random.pick(&[Fate::Lost, Fate::AnswerLost])
+        } else if self.random.chance(trouble.twice) {
+            let later = self.random.between(1, 2 * HOLD);
+            Fate::Twice { later }
+        } else {
+            Fate::Good
+        };
+        self.flights.push(Flight {
+            key,
+            effect,
+            acts: self.now + self.random.between(0, takes),
+            arrives: self.now + takes,
+            fate,
+            outcome: None,
+        });
+    }
+
+    fn is_down(&self, kind: ProviderKind) -> bool {
+        self.down
+            .iter()
+            .any(|(which, until)| *which == kind && *until > self.now)
+    }
+
+    /// The provider does it, now.
+    fn act(&mut self, effect: Effect) -> Outcome {
+        let outcome = match effect {
+            Effect::PrepareIssuer { .. } => self.prepare(effect),
+            Effect::CrossSign { .. } => self.cross_sign(effect),
+            Effect::TryIssuer {
+                epoch,
+                issuer,
+                links,
+                anchors,
+            } => {
+                let certificates = issuer.intermediates.iter();
+                let links = links.iter().map(|link| &link.certificate);
+                let chain: Vec<_> = certificates.chain(links).map(from_der).collect();
+                let anchors: Vec<_> = anchors.iter().map(from_der).collect();
+                self.try_issuer(epoch, &issuer, &chain, &anchors)
+            }
+            Effect::CleanUp { .. } => self.clean_up(effect),
+            _ => Outcome::Failed,
+        };
+        let text = match &outcome {
+            Outcome::Answer(command) => short(command),
+            Outcome::Failed => "failed".to_owned(),
+        };
+        self.tell(|| format!("  provider: {text}"));
+        outcome
+    }
+
+    fn prepare(&mut self, effect: Effect) -> Outcome {
+        let Effect::PrepareIssuer {
+            epoch,
+            operation,
+            configuration,
+            memory,
+            renew_root,
+            renew_intermediate,
+            signed,
+        } = effect
+        else {
+            return Outcome::Failed;
+        };
+        let wish = wish(&configuration);
+        if self.is_down(wish.kind) {
+            return Outcome::Failed;
+        }
+        let order = Order {
+            epoch: epoch.number(),
+            operation,
+            wish,
+            memory: memory.as_ref().and_then(|memory| {
+                Some((Remembered::open(&memory.sealed)?, memory.epoch == epoch))
+            }),
+            renew_root,
+            renew_intermediate,
+            signed: signed.as_deref(),
+            now: self.wall(),
+        };
+        let answer = self.backends.prepare(&order, &mut self.certificates);
+        if let Answer::Ready(memory) = &answer {
+            let signs = memory.intermediate.unwrap_or(memory.root);
+            self.answers.push((operation, signs));
+        }
+        match answer {
+            Answer::Ready(memory) => Outcome::Answer(AuthorityCommand::IssuerPrepared {
+                epoch,
+                operation,
+                issuer: self
+                    .certificates
+                    .issuer(&memory, wish.kind == ProviderKind::Offline),
+                state: memory.seal(),
+            }),
+            Answer::Request(memory) => Outcome::Answer(AuthorityCommand::SignatureWanted {
+                epoch,
+                operation,
+                root: self.certificates.issuer(&memory, true),
+                csr: chancery_core::Der::new(b"csr"),
+                state: memory.seal(),
+            }),
+            Answer::WrongSignature => {
+                self.see(Rare::SignatureWrong);
+                Outcome::Answer(AuthorityCommand::SignatureRefused { epoch })
+            }
+            Answer::Refused => Outcome::Failed,
+        }
+    }
+
+    fn kind_of(&self, epoch: Epoch) -> Option<(ProviderKind, Remembered)> {
+        let state = self.authority.provider_state(epoch)?;
+        let none = CaConfiguration::new(
+            &state.provider,
+            serde_json::Map::new(),
+            chancery_core::Lifetimes::default(),
+        );
+        Some((wish(&none).kind, Remembered::open(&state.sealed)?))
+    }
+
+    /// Whether a rotation to this epoch is under way still.
+    fn is_wanted(&self, epoch: Epoch) -> bool {
+        let rotation = self
+            .authority
+            .record()
+            .and_then(|it| it.rotation.as_deref());
+        rotation.is_some_and(|rotation| rotation.epoch == epoch)
+    }
+
+    fn cross_sign(&mut self, effect: Effect) -> Outcome {
+        let Effect::CrossSign {
+            by,
+            epoch,
+            subject,
+            root,
+            signer,
+            not_after,
+        } = effect
+        else {
+            return Outcome::Failed;
+        };
+        let Some((kind, memory)) = self.kind_of(by) else {
+            return Outcome::Failed;
+        };
+        if matches!(kind, ProviderKind::Plain | ProviderKind::Offline) {
+            return Outcome::Answer(AuthorityCommand::CannotCrossSign { epoch });
+        }
+        if self.is_down(kind) {
+            return Outcome::Failed;
+        }
+        if self.backends.is_lost(memory.root) {
+            return Outcome::Failed;
+        }
+        if root_name(memory.root) != signer || !self.backends.has(memory.root) {
+            if self.is_wanted(epoch) {
+                self.complain(|| format!("epoch {by} must sign as {signer} and cannot"));
+            }
+            return Outcome::Failed;
+        }
+        let above = self.certificates.of(memory.root);
+        let end = seconds(not_after).min(above.not_after);
+        let real = if self.has(Bug::WeakLink) {
+            self.wall() + (end - self.wall()) / 3
+        } else {
+            end
+        };
+        let made = self.certificates.add(Certificate {
+            subject: self.certificates.of(from_der(&root)).subject,
+            issuer: above.subject,
+            not_before: self.wall() - 60,
+            not_after: real,
+        });
+        Outcome::Answer(AuthorityCommand::CrossSigned {
+            epoch,
+            link: Link {
+                subject,
+                signer,
+                certificate: to_der(made),
+                not_after: stamp(end),
+                needed_until: stamp(0),
+            },
+        })
+    }
+
+    fn try_issuer(
+        &mut self,
+        epoch: Epoch,
+        issuer: &NewIssuer,
+        chain: &[super::certificates::CertificateId],
+        anchors: &[super::certificates::CertificateId],
+    ) -> Outcome {
+        let Some((kind, memory)) = self.kind_of(epoch) else {
+            return Outcome::Failed;
+        };
+        if self.is_down(kind) {
+            return Outcome::Failed;
+        }
+        let signs = issuer
+            .intermediates
+            .first()
+            .map_or_else(|| from_der(&issuer.certificate), from_der);
+        if self.backends.is_lost(signs) {
+            return Outcome::Failed;
+        }
+        if memory.intermediate.unwrap_or(memory.root) != signs || !self.backends.has(signs) {
+            if self.is_wanted(epoch) {
+                self.complain(|| format!("epoch {epoch} is tried and has no key"));
+            }
+            return Outcome::Failed;
+        }
+        let key = self.certificates.of(signs).subject;
+        let wall = self.wall();
+        let reaches = |anchor| {
+            let spans = self.certificates.spans(key, chain, &[anchor]);
+            spans
+                .iter()
+                .any(|(from, until)| *from <= wall && wall <= *until)
+        };
+        let good = anchors.iter().all(|anchor| reaches(*anchor));
+        Outcome::Answer(if good {
+            AuthorityCommand::IssuerTried { epoch }
+        } else {
+            self.tell(|| format!("  trial fails: {chain:?} against {anchors:?}"));
+            AuthorityCommand::Abandon { epoch }
+        })
+    }
+
+    fn clean_up(&mut self, effect: Effect) -> Outcome {
+        let Effect::CleanUp {
+            epoch,
+            configuration,
+            memory: _,
+            everything,
+            mut keep,
+        } = effect
+        else {
+            return Outcome::Failed;
+        };
+        if self.is_down(wish(&configuration).kind) {
+            return Outcome::Failed;
+        }
+        if self.has(Bug::NothingKept) {
+            keep.clear();
+        }
+        let gone = self.backends.clean_up(epoch.number(), everything, &keep);
+        for certificate in gone {
+            let der = to_der(certificate);
+            let trusted = self
+                .authority
+                .roots()
+                .find(|root| root.certificate == der || (root.active && *root.issuer() == der));
+            if let Some(root) = trusted {
+                let text = format!("cleaning up epoch {epoch} deletes of {}", root.id);
+                self.complain(|| text);
+            }
+        }
+        Outcome::Answer(AuthorityCommand::CleanedUp { epoch, everything })
+    }
+}
