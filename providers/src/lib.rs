@@ -43,6 +43,7 @@ mod builtin;
 #[cfg(feature = "builtin")]
 pub mod conformance;
 mod error;
+mod finding;
 mod guard;
 mod key_spec;
 mod options;
@@ -56,6 +57,7 @@ mod vault;
 #[cfg(feature = "builtin")]
 pub use builtin::BuiltIn;
 pub use error::{ErrorKind, FailedCall, ProviderError};
+pub use finding::{Finding, Stops};
 pub use guard::{Call, Deadlines, Ending, Guard, GuardSettings, Limits, Observer, Outcome};
 pub use key_spec::KeySpec;
 pub use options::{CaOptions, DecodedOptions, OptionMap, SecretOptions, same_name, split_secrets};

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod ca;
+mod care;
 mod framing;
 mod guarded;
 mod harness;
