@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod canary;
 mod harness;
 pub mod hostile;
 mod load;
@@ -11,6 +12,7 @@ mod peers;
 mod rotation;
 
 pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
+pub use canary::Canary;
 pub use harness::{
     BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
     profile, target_directory,
