@@ -117,9 +117,9 @@ mod uuid;
 
 pub use authority::{
     Agenda, Authority, AuthorityChange, AuthorityCommand, AuthorityError, AuthorityRecord,
-    BUNDLE_MAX_AGE, CaConfiguration, CaRoot, Effect, Epoch, FORGET_HOLD, Lease, Life, Lifetimes,
-    Link, Memory, NewIssuer, OperationId, ProviderState, Retired, Rotation, RotationCause,
-    SigningView, Stage, Step,
+    BUNDLE_MAX_AGE, CaConfiguration, CaRoot, Effect, Epoch, FORGET_HOLD, LONGEST_PATH, Lease, Life,
+    Lifetimes, Link, Memory, NewIssuer, OperationId, ProviderState, ROTATION_PATIENCE, Retired,
+    Rotation, RotationCause, SigningView, Stage, Step,
 };
 pub use catalog::{
     Catalog, CatalogChange, CatalogCommand, CatalogError, CatalogTopic, Check, CheckKind,

@@ -158,7 +158,8 @@ fn value_of(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length)
 }
 
-fn pem(label: &str, der: &[u8]) -> Secret {
+/// A block of PEM.
+pub(crate) fn pem(label: &str, der: &[u8]) -> Secret {
     use base64::Engine as _;
     let body = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(der));
     // Reserved in one piece: growing would leave parts of the key in freed memory.

@@ -6,8 +6,8 @@
 //! no configuration file, stores nothing and knows nothing of rotations.
 //!
 //! ```text
-//!  host ── requests: DER, templates ──▶ Guard ──▶ CaProvider ── built-in
-//!       ◀── checked answers, state ──── deadline, retries,   └─ (Vault, plugins)
+//!  host ── requests: DER, templates ──▶ Guard ──▶ CaProvider ─┬─ built-in
+//!       ◀── checked answers, state ──── deadline, retries,    └─ Vault
 //!                                       limits, policy
 //! ```
 //!
@@ -35,6 +35,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `builtin` (default) | the built-in CA, and the conformance kit, which makes its keys with it |
+//! | `vault` (default) | HashiCorp Vault or OpenBao as the CA |
 #![deny(unsafe_code)]
 
 #[cfg(feature = "builtin")]
@@ -49,6 +50,8 @@ mod provider;
 mod registry;
 mod request;
 mod template;
+#[cfg(feature = "vault")]
+mod vault;
 
 #[cfg(feature = "builtin")]
 pub use builtin::BuiltIn;
@@ -66,3 +69,5 @@ pub use request::{
     IntermediateTemplate, LeafRequest, LeafTemplate, Operation, RootAnswer, RootRequest,
     RootTemplate, SignIntermediateRequest, Validity,
 };
+#[cfg(feature = "vault")]
+pub use vault::{Vault, VaultRights, file_options, vault_policy};

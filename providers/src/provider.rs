@@ -3,8 +3,8 @@
 //! | method | built-in | Vault | plugin (`chancery:ca`) |
 //! |---|---|---|---|
 //! | `describe` | constant | constant, less what preflight found missing | `describe` |
-//! | `configure` | loads its state | `auth/token/lookup-self`, `sys/capabilities-self`, mounts and role | `configure` |
-//! | `root` | makes a key | `<root>/root/generate/internal`, or the issuer's certificate by id | `root` |
+//! | `configure` | reads `PrivateKey` and `RootCert`, loads its state | `auth/token/lookup-self`, `sys/capabilities-self`, mounts and role | `configure` |
+//! | `root` | makes a key, or has been given it | `<root>/root/generate/internal`, or the issuer's certificate by id | `root` |
 //! | `intermediate` | CSR | `<inter>/intermediate/generate/internal`, `<root>/issuer/<id>/sign-intermediate`, `set-signed` | `intermediate` |
 //! | `accept_intermediate` | keeps the chain | `<inter>/intermediate/set-signed` | `accept-intermediate` |
 //! | `sign_leaf` | signs | `<inter>/issuer/<id>/sign/leaf-cert` | `sign-leaf` |

@@ -19,6 +19,12 @@ const PROVIDERS: &[Entry] = &[
         signatures: SignatureCheck::ParseOnly,
         make: || Box::new(crate::BuiltIn::new()),
     },
+    #[cfg(feature = "vault")]
+    Entry {
+        name: crate::vault::NAME,
+        signatures: SignatureCheck::Verify,
+        make: || Box::new(crate::Vault::new()),
+    },
 ];
 
 /// Makes an empty, not yet configured provider of the kind `name`.

@@ -131,7 +131,8 @@ pub struct RootRequest {
     /// Which wish this is.
     pub operation: OperationId,
     /// Whether a new root is wanted although the state or the backend holds one already. The
-    /// one that this very operation has made counts as new.
+    /// one that this very operation has made counts as new. Refused where the operator gave root
+    /// or key: only they can give another.
     pub renew: bool,
     /// What the root shall say if one has to be made.
     pub template: RootTemplate,

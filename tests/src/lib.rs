@@ -10,6 +10,8 @@ mod mesh;
 mod pages;
 mod peers;
 mod rotation;
+pub mod simulation;
+mod vault;
 
 pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
 pub use canary::Canary;
@@ -28,6 +30,11 @@ pub use mesh::{
 };
 pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
-    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, PeerError, consul_binary, envoy_binary,
+    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, OpenBao, OpenBaoError, PeerError,
+    consul_binary, envoy_binary, openbao_binary, vault_folder,
 };
 pub use rotation::{Ca, CaRoots, HeldPeer, HeldServer, RotationError, Sent};
+pub use vault::{
+    TRUST_DOMAIN, configured_vault, cross_sign_request, intermediate_request, issuers_of,
+    leaf_request, now, option_map, root_request, vault_configuration,
+};

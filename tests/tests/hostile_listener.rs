@@ -84,11 +84,13 @@ async fn a_certificate_without_the_proof_of_its_key_is_refused() {
 #[tokio::test]
 async fn an_older_handshake_without_its_proof_is_refused() {
     let stage = Stage::set().await;
-    let connector = hostile::connector(&stage.control(), &TLS12).unwrap();
+    let control = stage.control();
+    // A new client each time: one that resumes has nothing to prove, and nothing to leave out.
+    let connector = || hostile::connector(&control, &TLS12).unwrap();
     let is_proof = |kind: u8, body: &[u8]| kind == 22 && body.first() == Some(&15);
     let whole = hostile::rewritten(stage.db.public(), |_, body| Some(body));
     assert_eq!(
-        ping(&connector, whole.await.unwrap()).await.unwrap(),
+        ping(&connector(), whole.await.unwrap()).await.unwrap(),
         b"ping"
     );
     let left_out = hostile::rewritten(stage.db.public(), move |kind, body| {
@@ -101,7 +103,7 @@ async fn an_older_handshake_without_its_proof_is_refused() {
         Some(body)
     });
     for stream in [left_out.await.unwrap(), bent.await.unwrap()] {
-        let error = ping(&connector, stream).await.unwrap_err();
+        let error = ping(&connector(), stream).await.unwrap_err();
         assert_ne!(error.kind(), io::ErrorKind::TimedOut, "{error}");
     }
     let nobody = visit(&anonymous_connector().unwrap(), stage.db.public()).await;

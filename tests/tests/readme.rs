@@ -16,7 +16,7 @@ use std::time::Duration;
 use chancery_tests::{Page, Terminal, eventually, target_directory};
 use serde_json::Value;
 
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "CHANGELOG.md",
     "README.md",
     "core/README.md",
@@ -24,6 +24,7 @@ const PAGES: [&str; 7] = [
     "host/docs/http-api.md",
     "host/docs/operations.md",
     "host/docs/proxy.md",
+    "providers/docs/vault.md",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -131,6 +131,17 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Whether it must wait until the work with this [key](Self::key) has ended: what a provider
+    /// is about to go on with must not be cleaned up at the same time, for want of a certificate
+    /// that names it.
+    #[must_use]
+    pub fn must_wait_for(&self, running: (&'static str, Option<Epoch>)) -> bool {
+        matches!(
+            (self.key().0, running.0),
+            ("prepare issuer", "clean up") | ("clean up", "prepare issuer")
+        )
+    }
+
     /// The incarnation that it is about, and a name: two effects that agree in both are the
     /// same work.
     #[must_use]

@@ -40,7 +40,7 @@ pub use roots::{CaRoot, Life, Link, NewIssuer};
 pub use rotation::{Rotation, RotationCause, Step};
 pub use signing::SigningView;
 pub use stage::{AuthorityRecord, Stage};
-pub use trust::FORGET_HOLD;
+pub use trust::{FORGET_HOLD, LONGEST_PATH, PATIENCE as ROTATION_PATIENCE};
 
 use crate::{Sealed, Timestamp, TrustDomain};
 

@@ -10,10 +10,10 @@ use crate::{Der, Timestamp};
 
 /// Certificates that are sent with a leaf, itself among them, at most: longer paths are refused
 /// by TLS stacks.
-pub(super) const LONGEST_PATH: usize = 6;
+pub const LONGEST_PATH: usize = 6;
 
 /// How long a rotation may take before it is given up.
-pub(super) const PATIENCE: Duration = Duration::from_secs(3600);
+pub const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// How long an incarnation that signs no more is left alone: workers may be about to sign by the
 /// view they read before the switch.

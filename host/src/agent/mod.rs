@@ -2,6 +2,7 @@
 //! connection happen?".
 
 mod authorize;
+pub mod ca;
 mod issuer;
 pub mod leafs;
 pub mod local;

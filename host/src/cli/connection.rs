@@ -112,7 +112,7 @@ fn secret(token: &str) -> Option<Secret> {
 }
 
 /// An error of the operating system without Rust's number behind it, as Go shows it.
-fn system_text(error: &std::io::Error) -> String {
+pub(super) fn system_text(error: &std::io::Error) -> String {
     let text = error.to_string();
     let plain = text.split(" (os error").next().unwrap_or(&text);
     plain.to_lowercase()

@@ -6,6 +6,7 @@
 mod agent;
 mod arguments;
 mod connect;
+mod connect_ca;
 mod connect_proxy;
 mod connection;
 mod context;

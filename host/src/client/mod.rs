@@ -54,6 +54,8 @@ impl Client {
             headers.insert("x-consul-token", value);
         }
         let http = reqwest::Client::builder()
+            // Nothing here speaks TLS, and the system's roots cost time and memory.
+            .tls_certs_only([])
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
@@ -116,6 +118,15 @@ impl Client {
         self.send(Method::PUT, path, query, body).await
     }
 
+    /// `PUT` of a body that is no JSON.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn put_text(&self, path: &str, body: Vec<u8>) -> Result<Answer, ClientError> {
+        let request = self.request(&Method::PUT, path, &[]).body(body);
+        self.answer(request, &Method::PUT, path).await
+    }
+
     /// `DELETE`.
     ///
     /// # Errors
@@ -131,6 +142,19 @@ impl Client {
         query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Answer, ClientError> {
+        let mut request = self.request(&method, path, query);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.answer(request, &method, path).await
+    }
+
+    fn request(
+        &self,
+        method: &Method,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> reqwest::RequestBuilder {
         let mut request = self
             .http
             .request(method.clone(), format!("{}{path}", self.base));
@@ -140,14 +164,20 @@ impl Client {
         if !query.is_empty() {
             request = request.query(query);
         }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
         if let Some(deadline) = self.deadline {
             request = request.timeout(deadline);
         }
+        request
+    }
+
+    async fn answer(
+        &self,
+        request: reqwest::RequestBuilder,
+        method: &Method,
+        path: &str,
+    ) -> Result<Answer, ClientError> {
         let lost = |error: &reqwest::Error| ClientError::Transport {
-            method: go_method(&method),
+            method: go_method(method),
             url: error
                 .url()
                 .map_or_else(|| format!("{}{path}", self.base), ToString::to_string),

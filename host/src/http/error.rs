@@ -1,7 +1,7 @@
 //! Errors, and the one table from their meaning to status and text.
 
 use chancery_core::{
-    IntentionError, IntentionIdError, LocalError, ProposeError, RegistrationError,
+    AuthorityError, IntentionError, IntentionIdError, LocalError, ProposeError, RegistrationError,
 };
 use http::StatusCode;
 
@@ -90,6 +90,9 @@ impl From<ProposeError> for ApiError {
     fn from(error: ProposeError) -> Self {
         match error {
             ProposeError::Intention(error) => error.into(),
+            ProposeError::Authority(
+                AuthorityError::NoRotation | AuthorityError::NoSignatureWanted,
+            ) => Self::new(StatusCode::CONFLICT, error.to_string()),
             _ => Self::internal(error.to_string()),
         }
     }

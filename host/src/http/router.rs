@@ -35,6 +35,8 @@ pub enum Right {
     IntentionRead,
     /// `intentions:write` on the destination; when it changes, on both.
     IntentionWrite,
+    /// `operator:read`.
+    OperatorRead,
     /// `operator:write`.
     OperatorWrite,
     /// `service:read` on the service asked for.

@@ -19,8 +19,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 pub use authority::{
-    AuthorityFailure, AuthorityHost, Change, ChangeError, Changed, EffectFailure, SignError,
-    SignedLeaf,
+    AuthorityFailure, AuthorityHost, Change, ChangeError, Changed, EffectFailure, Foreseen,
+    SignError, SignedLeaf,
 };
 pub use commit::SubmitError;
 pub use rows::TABLES;

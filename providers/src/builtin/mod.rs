@@ -106,7 +106,7 @@ impl BuiltIn {
                 held.own_root().map(|issuer| (issuer, Arc::default()))
             }
             Source::Root(issuer) => Ok((Arc::clone(issuer), Arc::default())),
-            Source::Chain(chain) => Ok((Arc::clone(&chain.issuer), chain.links.as_slice().into())),
+            Source::Chain(chain) => Ok((Arc::clone(&chain.issuer), Arc::clone(&chain.links))),
             Source::Offline(_) => Err(ProviderError::refused(
                 "the intermediate under the root in RootCert has not been signed yet",
             )),
@@ -258,7 +258,7 @@ impl CaProvider for BuiltIn {
             }
             let issuer = std::iter::once(chain.issuer.certificate());
             return Ok(IntermediateAnswer::Ready {
-                chain: issuer.chain(&chain.links).cloned().collect(),
+                chain: issuer.chain(chain.links.iter()).cloned().collect(),
                 state: state::write(&held)?,
             });
         }

@@ -48,7 +48,7 @@ async fn cross<P: CaProvider + 'static>(
         policy: &policy,
         signature: SignatureCheck::Verify,
     };
-    let (algorithms, now) = (stage.setup.algorithms, stage.setup.now);
+    let (algorithms, now) = (stage.setup.algorithms, stage.now());
     let checked = CheckedIntermediate::check(&crossed, &expected, algorithms, now).map_err(text)?;
     ensure(
         checked.issuer().subject_der() == foreign.subject_der(),
@@ -82,7 +82,7 @@ async fn verifies<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), S
     let chain: Vec<&[u8]> = chain.iter().map(AsRef::as_ref).collect();
     for root in [&old.root, &new.root] {
         let bundle = TrustBundle::new(trust_domain()?, [root.clone()]).map_err(text)?;
-        let (algorithms, now) = (stage.setup.algorithms, stage.setup.now);
+        let (algorithms, now) = (stage.setup.algorithms, stage.now());
         bundle
             .verify_peer(&chain, PeerRole::Server, algorithms, now)
             .map_err(text)?;

@@ -58,7 +58,7 @@ impl Own {
             .push(DnType::CommonName, "Conformance Root");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let now = u64::try_from(stage.setup.now.unix_seconds()).map_err(text)?;
+        let now = u64::try_from(stage.now().unix_seconds()).map_err(text)?;
         let now = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(now);
         params.not_before = now - 10 * YEAR;
         params.not_after = now + 20 * YEAR;

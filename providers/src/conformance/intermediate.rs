@@ -71,7 +71,7 @@ async fn sign<P: CaProvider + 'static>(
         policy: &policy,
         signature: SignatureCheck::Verify,
     };
-    let (algorithms, now) = (stage.setup.algorithms, stage.setup.now);
+    let (algorithms, now) = (stage.setup.algorithms, stage.now());
     let checked = CheckedIntermediate::check(&signed, &expected, algorithms, now).map_err(text)?;
     Ok((signed, checked.issuer().clone()))
 }

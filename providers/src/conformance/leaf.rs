@@ -155,7 +155,7 @@ async fn peer<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), Strin
     let chain: Vec<&[u8]> = chain.iter().map(AsRef::as_ref).collect();
     for role in [PeerRole::Client, PeerRole::Server] {
         bundle
-            .verify_peer(&chain, role, stage.setup.algorithms, stage.setup.now)
+            .verify_peer(&chain, role, stage.setup.algorithms, stage.now())
             .map_err(text)?;
     }
     Ok(())

@@ -29,6 +29,7 @@ mod rotation;
 mod stage;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chancery_core::Timestamp;
 use rustls_pki_types::SignatureVerificationAlgorithm;
@@ -46,8 +47,9 @@ pub type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
 pub struct Setup {
     /// With what signatures are verified.
     pub algorithms: Algorithms,
-    /// What time it is; certificates are asked for around it.
-    pub now: Timestamp,
+    /// What time it is; certificates are asked for around it. One that stands still will do
+    /// for a CA that takes its dates from the requests, not for one that has its own clock.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// The key to ask for.
     pub key: KeySpec,
     /// Between which kinds of keys to rotate. If empty, between all that the provider claims,
@@ -60,12 +62,12 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A set-up for a provider that needs no options.
+    /// A set-up for a provider that needs no options. For it, it is always `now`.
     #[must_use]
     pub fn new(algorithms: Algorithms, now: Timestamp, key: KeySpec) -> Self {
         Self {
             algorithms,
-            now,
+            clock: Arc::new(move || now),
             key,
             rotation_keys: Vec::new(),
             options: OptionMap::new(),

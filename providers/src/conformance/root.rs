@@ -50,8 +50,8 @@ async fn key<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), String
 }
 
 async fn end<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), String> {
-    let wanted = stage.root_request(1, YEAR)?.template.validity.not_after;
     let found = stage.rooted_for(YEAR).await?.root.issuer().not_after();
+    let wanted = stage.root_request(1, YEAR)?.template.validity.not_after;
     ensure(found <= seconds(wanted), || {
         format!("it ends at {found}, asked was {wanted}")
     })

@@ -43,6 +43,11 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
         }
     }
 
+    /// What time it is.
+    pub(super) fn now(&self) -> Timestamp {
+        (self.setup.clock)()
+    }
+
     /// An empty provider.
     pub(super) fn make(&self) -> P {
         (self.make)()
@@ -157,7 +162,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
         let chain: Vec<&[u8]> = chain.iter().map(AsRef::as_ref).collect();
         for root in std::iter::once(&rooted.root).chain(others.iter().copied()) {
             let bundle = TrustBundle::new(trust_domain()?, [root.clone()]).map_err(text)?;
-            let (algorithms, now) = (self.setup.algorithms, self.setup.now);
+            let (algorithms, now) = (self.setup.algorithms, self.now());
             bundle
                 .verify_peer(&chain, PeerRole::Server, algorithms, now)
                 .map_err(text)?;
@@ -244,7 +249,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
                 self.setup.key,
                 life,
                 // Not backdated by the template, and the clocks may differ a little.
-                self.setup.now.saturating_sub(MINUTE),
+                self.now().saturating_sub(MINUTE),
             ),
         })
     }
@@ -259,7 +264,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
             [9; 8],
             serial(&[0x51; 16])?,
             life,
-            self.setup.now,
+            self.now(),
         ))
     }
 
@@ -295,7 +300,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
         Ok(CrossSignRequest {
             root: root.clone(),
             serial: serial(&[0x61; 16])?,
-            validity: Validity::backdated(life, self.setup.now),
+            validity: Validity::backdated(life, self.now()),
         })
     }
 
@@ -339,7 +344,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
                 common_name: "web.svc.default.11111111.consul".to_owned(),
                 uri,
                 serial: serial(number)?,
-                validity: Validity::backdated(DAY, self.setup.now),
+                validity: Validity::backdated(DAY, self.now()),
                 key_usages,
                 extended_key_usages: vec![
                     ExtendedKeyUsage::ClientAuth,
@@ -350,13 +355,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
     }
 
     pub(super) fn checked_root(&self, root: &[u8]) -> Result<CheckedRoot, String> {
-        CheckedRoot::check(
-            root,
-            &CaPolicy::any(),
-            self.setup.algorithms,
-            self.setup.now,
-        )
-        .map_err(text)
+        CheckedRoot::check(root, &CaPolicy::any(), self.setup.algorithms, self.now()).map_err(text)
     }
 
     /// Who signed the leaf of `chain`: the first intermediate in it, else the root.
@@ -391,7 +390,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
             signature: SignatureCheck::Verify,
         };
         let chain = chain.iter().map(|der| der.to_vec()).collect();
-        CheckedLeaf::check(chain, &expected, self.setup.algorithms, self.setup.now).map_err(text)
+        CheckedLeaf::check(chain, &expected, self.setup.algorithms, self.now()).map_err(text)
     }
 }
 

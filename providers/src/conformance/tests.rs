@@ -62,13 +62,13 @@ async fn the_built_in_ca_passes_with_rsa_2048() {
 async fn a_guard_passes_but_signs_nothing_until_told_who_signs() {
     let mut setup = setup(KeySpec::EcP256);
     setup.rotation_keys = vec![KeySpec::EcP256];
-    let now = setup.now;
+    let clock = Arc::clone(&setup.clock);
     let algorithms = setup.algorithms;
     let make = || {
         let settings = GuardSettings {
             algorithms,
             leaf_signatures: chancery_core::SignatureCheck::Verify,
-            clock: Arc::new(move || now),
+            clock: Arc::clone(&clock),
             deadlines: Deadlines::default(),
             limits: Limits::NONE,
             observer: Arc::new(()),

@@ -9,8 +9,8 @@ use chancery_core::{
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
 use crate::{
-    AcceptIntermediateRequest, CrossSignRequest, IntermediateAnswer, IntermediateRequest,
-    LeafRequest, ProviderError, RootAnswer, SignIntermediateRequest,
+    AcceptIntermediateRequest, CrossSignRequest, IntermediateAnswer, LeafRequest, ProviderError,
+    RootAnswer, SignIntermediateRequest,
 };
 
 /// Checks answers, and remembers who may have signed them.
@@ -106,37 +106,59 @@ impl Auditor {
     /// An intermediate that is ready was signed, step by step, by the root.
     pub(super) fn intermediate(
         &self,
-        request: &IntermediateRequest,
         answer: IntermediateAnswer,
     ) -> Result<IntermediateAnswer, ProviderError> {
         let IntermediateAnswer::Ready { chain, .. } = &answer else {
             return Ok(answer);
         };
-        let mut issuer = self.known_root()?.issuer().clone();
-        for (below, certificate) in chain.iter().enumerate().rev() {
-            let own =
-                CheckedIntermediate::restore(certificate).map_err(ProviderError::violating)?;
-            let mut policy = CaPolicy::any();
-            if below == 0 && own.issuer().path_length().is_some() {
-                policy.path_length = Some(u32::from(request.template.path_length));
-            }
-            let expected = IntermediateExpectation {
-                spki_der: own.issuer().spki_der(),
-                issuer: &issuer,
-                not_after: issuer.not_after(),
-                policy: &policy,
-                signature: SignatureCheck::Verify,
-            };
-            issuer = self.check_ca(certificate, &expected)?;
-        }
-        if chain.is_empty() {
-            return Err(ProviderError::violating(Violation::ChainLength {
-                found: 0,
-                allowed: 1,
-            }));
-        }
+        let root = self.known_root()?;
+        let issuer = self.leads_to(&root, chain.iter());
+        let issuer = issuer.map_err(ProviderError::violating)?;
         self.remember(|issuers| issuers.sign_by(issuer));
         Ok(answer)
+    }
+
+    /// An intermediate that somebody signed for a CA's own root was signed by that root. Asked
+    /// before the provider is, which may know no better.
+    pub(super) fn acceptable(
+        &self,
+        request: &AcceptIntermediateRequest,
+    ) -> Result<(), ProviderError> {
+        let root = self.known_root()?;
+        let chain = request.chain.iter();
+        let chain = chain.filter(|certificate| certificate.as_ref() != root.issuer().der());
+        self.leads_to(&root, chain).map(drop).map_err(|violation| {
+            ProviderError::refused(format!(
+                "the intermediate does not stand on this CA's root: {violation}"
+            ))
+        })
+    }
+
+    /// The first of `chain`, if every step of it up to `root` was signed by the next.
+    fn leads_to<'c>(
+        &self,
+        root: &CheckedRoot,
+        chain: impl DoubleEndedIterator<Item = &'c CertificateDer<'static>>,
+    ) -> Result<Issuer, Violation> {
+        let mut issuer = None;
+        for certificate in chain.rev() {
+            let above = issuer.as_ref().unwrap_or_else(|| root.issuer());
+            let own = CheckedIntermediate::restore(certificate)?;
+            let expected = IntermediateExpectation {
+                spki_der: own.issuer().spki_der(),
+                issuer: above,
+                not_after: above.not_after(),
+                policy: &CaPolicy::any(),
+                signature: SignatureCheck::Verify,
+            };
+            let now = (self.clock)();
+            let checked = CheckedIntermediate::check(certificate, &expected, self.algorithms, now)?;
+            issuer = Some(checked.issuer().clone());
+        }
+        issuer.ok_or(Violation::ChainLength {
+            found: 0,
+            allowed: 1,
+        })
     }
 
     /// From now on leafs are signed by what was accepted.

@@ -247,7 +247,7 @@ impl<P: CaProvider> CaProvider for Guard<P> {
     ) -> Result<IntermediateAnswer, ProviderError> {
         self.call(Operation::Intermediate, move || async move {
             let answer = self.provider.intermediate(request).await?;
-            self.auditor.intermediate(request, answer)
+            self.auditor.intermediate(answer)
         })
         .await
     }
@@ -256,7 +256,11 @@ impl<P: CaProvider> CaProvider for Guard<P> {
         &self,
         request: &AcceptIntermediateRequest,
     ) -> Result<Secret, ProviderError> {
+        let own_root = self.provider.describe().capabilities.own_intermediate;
         self.call(Operation::AcceptIntermediate, move || async move {
+            if own_root {
+                self.auditor.acceptable(request)?;
+            }
             let state = self.provider.accept_intermediate(request).await?;
             self.auditor.accepted(request, state)
         })

@@ -88,16 +88,16 @@ fn split_method(method: OptionMap, secrets: &mut SecretOptions) -> OptionMap {
             && !params.is_empty()
         {
             let text = Value::Object(params).to_string().into_bytes();
-            secrets.0.insert(AUTH_PARAMS, Secret::new(text));
+            secrets.0.insert(PARAMS, Secret::new(text));
         }
     }
     open
 }
 
 /// The parameters of `AuthMethod`, as a secret: passwords and tokens are among them.
-const AUTH_PARAMS: &str = "AuthMethod.Params";
+pub(crate) const PARAMS: &str = "AuthMethod.Params";
 
-const SECRET_NAMES: [&str; 3] = [AUTH_PARAMS, "PrivateKey", "Token"];
+const SECRET_NAMES: [&str; 3] = [PARAMS, "PrivateKey", "Token"];
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::harness::{BinaryError, Process, ProcessError, chancery_binary, eventually, free_port};
-use crate::peers::{PeerError, consul_binary};
+use crate::peers::{PeerError, consul_binary, vault_folder};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -24,7 +24,7 @@ pub enum TerminalError {
     /// A folder, port or shell cannot be had.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Consul cannot be had.
+    /// Consul or OpenBao cannot be had.
     #[error(transparent)]
     Peer(#[from] PeerError),
     /// A process does not do what it should.
@@ -209,6 +209,10 @@ impl Terminal {
         if command.contains("consul ") {
             path.push(":");
             path.push(consul_binary()?.parent().unwrap_or_else(|| Path::new("/")));
+        }
+        if command.contains("vault ") {
+            path.push(":");
+            path.push(vault_folder()?);
         }
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());

@@ -4,9 +4,11 @@ mod agent;
 mod consul;
 mod envoy;
 mod error;
+mod openbao;
 mod python;
 
 pub use agent::{Agent, AgentError, AgentKind};
 pub use consul::consul_binary;
 pub use envoy::{EnvoyError, EnvoyPair, envoy_binary};
 pub use error::PeerError;
+pub use openbao::{OpenBao, OpenBaoError, openbao_binary, vault_folder};

@@ -34,11 +34,13 @@ pub enum Bug {
     AgedBundles,
     /// A rotation that comes to nothing is not given up.
     NeverAbandoned,
+    /// A provider cleans up while it is asked for what it has.
+    AllAtOnce,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NoLinks,
         Self::NewestLinkOnly,
         Self::HalfNeed,
@@ -53,6 +55,7 @@ impl Bug {
         Self::AnyAnswer,
         Self::AgedBundles,
         Self::NeverAbandoned,
+        Self::AllAtOnce,
     ];
 
     /// Changes a decision as the mistake would.

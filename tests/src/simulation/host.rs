@@ -55,8 +55,7 @@ impl World {
         let due = |at: i64, now: i64| at <= now;
         for place in 0..self.flights.len() {
             let flight = &self.flights[place];
-            if flight.outcome.is_none() && flight.fate != Fate::Lost && due(flight.acts, self.now)
-            {
+            if flight.outcome.is_none() && flight.fate != Fate::Lost && due(flight.acts, self.now) {
                 let effect = flight.effect.clone();
                 let outcome = self.act(effect);
                 self.flights[place].outcome = Some(outcome);
@@ -208,12 +207,13 @@ impl World {
             self.wake_at(retry.at);
             return false;
         }
-        let running = |name: &str| self.flights.iter().any(|flight| flight.key.0 == name);
-        match key.0 {
-            // What is about to be adopted must not be cleaned up at the same time.
-            "prepare issuer" if running("clean up") => return false,
-            "clean up" if running("prepare issuer") => return false,
-            _ => {}
+        if !self.has(Bug::AllAtOnce)
+            && self
+                .flights
+                .iter()
+                .any(|flight| effect.must_wait_for(flight.key))
+        {
+            return false;
         }
         match effect {
             Effect::Abandon { .. } if self.has(Bug::NeverAbandoned) => false,
@@ -406,9 +406,9 @@ impl World {
             epoch: epoch.number(),
             operation,
             wish,
-            memory: memory
-                .as_ref()
-                .and_then(|memory| Some((Remembered::open(&memory.sealed)?, memory.epoch == epoch))),
+            memory: memory.as_ref().and_then(|memory| {
+                Some((Remembered::open(&memory.sealed)?, memory.epoch == epoch))
+            }),
             renew_root,
             renew_intermediate,
             signed: signed.as_deref(),
@@ -547,7 +547,9 @@ impl World {
         let wall = self.wall();
         let reaches = |anchor| {
             let spans = self.certificates.spans(key, chain, &[anchor]);
-            spans.iter().any(|(from, until)| *from <= wall && wall <= *until)
+            spans
+                .iter()
+                .any(|(from, until)| *from <= wall && wall <= *until)
         };
         let good = anchors.iter().all(|anchor| reaches(*anchor));
         Outcome::Answer(if good {

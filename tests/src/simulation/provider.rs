@@ -228,9 +228,8 @@ impl Backends {
     /// The root that an operator has in a file. Both files of `Given` are for one key.
     fn file(&mut self, order: &Order<'_>, all: &mut Certificates) -> CertificateId {
         let Wish { kind, variant, .. } = order.wish;
-        let same = |(of, which, _): &&(ProviderKind, u8, CertificateId)| {
-            *of == kind && *which == variant
-        };
+        let same =
+            |(of, which, _): &&(ProviderKind, u8, CertificateId)| *of == kind && *which == variant;
         if let Some((.., id)) = self.files.iter().find(same) {
             return *id;
         }

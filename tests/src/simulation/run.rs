@@ -1,8 +1,6 @@
 //! A schedule, run.
 
-use chancery_core::{
-    Authority, AuthorityChange, AuthorityCommand, AuthorityError, RotationCause,
-};
+use chancery_core::{Authority, AuthorityChange, AuthorityCommand, AuthorityError, RotationCause};
 use std::time::Duration;
 
 use super::bug::Bug;
@@ -252,11 +250,7 @@ impl World {
         let Some(key) = memory.requested else {
             return;
         };
-        let key = if good {
-            key
-        } else {
-            self.certificates.party()
-        };
+        let key = if good { key } else { self.certificates.party() };
         let now = self.wall();
         let signed = self.certificates.intermediate(key, root, 30 * DAY, now);
         let _ = self.submit(AuthorityCommand::SignatureGiven {
@@ -375,7 +369,9 @@ impl World {
         let retired = retired.count();
         if roots > 1 || links > 0 || retired > 0 {
             self.complain(|| {
-                format!("long after, {roots} roots, {links} links and {retired} old states are left")
+                format!(
+                    "long after, {roots} roots, {links} links and {retired} old states are left"
+                )
             });
         }
     }
@@ -394,8 +390,18 @@ fn through_rows(authority: &Authority) -> Authority {
         .map(AuthorityChange::PutRecord)
         .into_iter()
         .chain(configuration.map(AuthorityChange::PutConfiguration))
-        .chain(authority.roots().filter_map(again).map(AuthorityChange::PutRoot))
-        .chain(authority.leases().filter_map(again).map(AuthorityChange::PutLease))
+        .chain(
+            authority
+                .roots()
+                .filter_map(again)
+                .map(AuthorityChange::PutRoot),
+        )
+        .chain(
+            authority
+                .leases()
+                .filter_map(again)
+                .map(AuthorityChange::PutLease),
+        )
         .chain(
             authority
                 .provider_states()

@@ -59,30 +59,61 @@ pub(super) struct Wish {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// A worker signs for some services, by the newest view or an older one.
-    Sign { services: i64, stale: bool },
+    Sign {
+        services: i64,
+        stale: bool,
+    },
     /// A worker reads the signing view and will use it later.
     ReadView,
     /// An operator changes the configuration.
-    Configure { wish: Wish, force: bool },
+    Configure {
+        wish: Wish,
+        force: bool,
+    },
     /// An operator changes the options only.
-    Adjust { leaf: i64, bundle: i64 },
+    Adjust {
+        leaf: i64,
+        bundle: i64,
+    },
     /// An operator goes back to the configuration before.
-    GoBack { force: bool },
-    NewKey { force: bool },
-    Emergency { retire_after: i64, force: bool },
+    GoBack {
+        force: bool,
+    },
+    NewKey {
+        force: bool,
+    },
+    Emergency {
+        retire_after: i64,
+        force: bool,
+    },
     GiveUp,
     /// Somebody signs the intermediate that waits, or something else.
-    GiveSignature { good: bool },
+    GiveSignature {
+        good: bool,
+    },
     /// The process dies and is started again.
-    Crash { down: i64 },
+    Crash {
+        down: i64,
+    },
     /// The wall clock is set, and right again after a while.
-    SetClock { by: i64, during: i64 },
+    SetClock {
+        by: i64,
+        during: i64,
+    },
     Snapshot,
     Restore,
     /// A provider does not answer for a while.
-    Down { kind: ProviderKind, during: i64 },
+    Down {
+        kind: ProviderKind,
+        during: i64,
+    },
     /// Results of effects are lost, come twice, or late.
-    Trouble { lost: i64, twice: i64, slow: i64, during: i64 },
+    Trouble {
+        lost: i64,
+        twice: i64,
+        slow: i64,
+        during: i64,
+    },
     Wait,
 }
 

@@ -65,7 +65,11 @@ pub fn simulate(seeds: Range<u64>, bug: Option<Bug>) -> Summary {
             break;
         }
     }
-    summary.rare = Rare::ALL.iter().map(|rare| rare.text()).zip(counts).collect();
+    summary.rare = Rare::ALL
+        .iter()
+        .map(|rare| rare.text())
+        .zip(counts)
+        .collect();
     summary
 }
 

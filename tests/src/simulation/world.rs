@@ -35,7 +35,9 @@ pub(super) enum Fate {
     /// The answer never arrives.
     AnswerLost,
     /// The answer comes once more.
-    Twice { later: i64 },
+    Twice {
+        later: i64,
+    },
 }
 
 pub(super) enum Outcome {
@@ -259,10 +261,9 @@ impl World {
 
     /// From now on agents that ask get this bundle.
     pub(super) fn publish(&mut self) {
-        let (Some(active), Some(configuration)) = (
-            self.authority.active_root(),
-            self.authority.configuration(),
-        ) else {
+        let (Some(active), Some(configuration)) =
+            (self.authority.active_root(), self.authority.configuration())
+        else {
             return;
         };
         let bound = configuration.lifetimes.bundle.as_secs().cast_signed();
@@ -366,9 +367,7 @@ impl World {
                 .count();
             let needed = (1..=behind).find(|count| {
                 let enough = &leaf.chain[..leaf.chain.len() - behind + count];
-                let spans = self
-                    .certificates
-                    .spans(leaf.issuer, enough, &version.roots);
+                let spans = self.certificates.spans(leaf.issuer, enough, &version.roots);
                 !spans.is_empty()
             });
             most = most.max(needed.unwrap_or(0));
@@ -489,7 +488,8 @@ impl World {
             return;
         }
         if let RotationCause::Emergency { retire_after } = rotation.cause {
-            let due = self.now + retire_after.as_secs().cast_signed();
+            // By a clock that was behind: set right, it has passed so much earlier.
+            let due = self.wall().min(self.now) + retire_after.as_secs().cast_signed();
             self.emergencies.retain(|it| it.root != old.id);
             self.emergencies.push(Emergency {
                 root: old.id.clone(),
@@ -522,17 +522,18 @@ impl World {
     /// Which bundles a forced switch may leave behind: those that it cannot reach, if it could
     /// not be helped.
     fn leave_behind(&mut self, root: &chancery_core::CaRoot, epoch: Epoch) {
-        let links: Vec<_> = root.links.iter().map(|it| from_der(&it.certificate)).collect();
+        let links: Vec<_> = root
+            .links
+            .iter()
+            .map(|it| from_der(&it.certificate))
+            .collect();
         let full = 1 + root.intermediates.len() + links.len() >= 6;
         let unlinked = self.unlinked == Some(epoch);
         if !full && !unlinked {
             return;
         }
         self.forced = Some(self.now);
-        let key = self
-            .certificates
-            .of(from_der(&root.certificate))
-            .subject;
+        let key = self.certificates.of(from_der(&root.certificate)).subject;
         let mut left = false;
         for version in &mut self.law.versions {
             let usable = !version.lost && version.last + version.bound > self.now;

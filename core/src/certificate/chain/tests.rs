@@ -43,6 +43,21 @@ fn a_good_leaf_is_who_it_says() {
 }
 
 #[test]
+fn a_leaf_is_read_by_its_form_whoever_signed_it() {
+    let (bundle, stranger) = (TestCa::root("root").bundle(), TestCa::root("other"));
+    let leaf = stranger.leaf(|_| {});
+    let (id, not_after) = bundle.read_leaf(&leaf, PeerRole::Client).unwrap();
+    assert_eq!(id.to_string(), WEB);
+    assert_eq!(not_after.to_string(), "2026-11-24T01:00:00Z");
+    let two = stranger.leaf(|leaf| leaf.subject_alt_names.push(uri(WEB)));
+    let refused = bundle.read_leaf(&two, PeerRole::Client);
+    assert!(
+        matches!(refused, Err(Violation::UriCount { .. })),
+        "{refused:?}"
+    );
+}
+
+#[test]
 fn leafs_of_consul_and_vault_are_accepted() {
     leaf_verdict(|leaf| {
         leaf.key_usages = vec![

@@ -23,6 +23,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -220,6 +221,21 @@ impl Leafs {
     #[must_use]
     pub fn len(&self) -> usize {
         self.lock().len()
+    }
+
+    /// How many leafs that are still valid each issuer has signed, by its key identifier.
+    #[must_use]
+    pub fn by_issuer(&self) -> BTreeMap<String, usize> {
+        let leafs: Vec<_> = self
+            .lock()
+            .values()
+            .filter_map(|entry| entry.leaf())
+            .collect();
+        let mut counts = BTreeMap::new();
+        for leaf in leafs.iter().filter(|leaf| self.is_valid(leaf)) {
+            *counts.entry(leaf.issuer_key_id.clone()).or_default() += 1;
+        }
+        counts
     }
 
     /// Whether there is none.

@@ -7,11 +7,8 @@
 mod options;
 
 use std::fmt::Write as _;
-use std::io;
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +42,10 @@ impl Proxy {
             .access
             .client(context, None)
             .map_err(|reason| format!("Error connecting to Consul agent: {reason}"))?;
-        let runtime = runtime().map_err(|error| format!("Failed starting: {error}"))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| format!("Failed starting: {error}"))?;
         // The private key of a leaf is about to be in memory.
         if let Err(error) = crate::protect_memory() {
             context.complain(format_args!("warning: memory is not protected: {error}"));
@@ -134,22 +134,6 @@ impl Proxy {
             registration,
         })
     }
-}
-
-/// As many threads as there are processors, or as `TOKIO_WORKER_THREADS` says, where tokio reads
-/// it too. One that works alone needs neither another that waits for it nor its stack and arena.
-fn runtime() -> io::Result<Runtime> {
-    let told = std::env::var("TOKIO_WORKER_THREADS");
-    let workers = match told.ok().and_then(|told| told.parse().ok()) {
-        Some(workers) => workers,
-        None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
-    };
-    let mut builder = if workers == 1 {
-        Builder::new_current_thread()
-    } else {
-        Builder::new_multi_thread()
-    };
-    builder.enable_all().build()
 }
 
 /// What is going to run.

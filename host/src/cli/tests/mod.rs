@@ -1,3 +1,4 @@
+mod connect_ca;
 mod connect_proxy;
 mod intention;
 mod server;

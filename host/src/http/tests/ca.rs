@@ -210,3 +210,141 @@ async fn options_that_name_files_come_from_the_configuration_file_only() {
         );
     }
 }
+
+const STATUS: &str = "/v1/chancery/ca/status";
+const ROTATE: &str = "/v1/chancery/ca/rotate";
+
+#[tokio::test]
+async fn the_status_follows_a_new_root_and_the_leafs_that_move_to_it() {
+    let served = serve_ca().await;
+    assert_eq!(
+        served.get("/v1/agent/connect/ca/leaf/web").await.status,
+        200
+    );
+    let before = served.json(STATUS).await;
+    assert_eq!(before["state"], "serving");
+    assert_eq!(before["epoch"], 1);
+    assert_eq!(before["leafs"], json!({"total": 1, "moved": 1}));
+    assert_eq!(before["roots"][0]["state"], "active");
+    assert_eq!(before["roots"][0]["leafs"], 1);
+    assert_eq!(before["rotation"], Value::Null);
+    assert_eq!(before["difference"], Value::Null);
+    assert_eq!(before["next"].as_array().unwrap().len(), 1);
+
+    let plan: Value =
+        serde_json::from_str(&served.put(ROTATE, &json!({"DryRun": true})).await.body).unwrap();
+    assert_eq!(plan["refused"], Value::Null);
+    assert_eq!(plan["new_root"], true);
+    assert_eq!(plan["cross_signed"], true);
+    assert_eq!(
+        (&plan["path_length"], &plan["longest_path"]),
+        (&json!(2), &json!(6))
+    );
+    assert_eq!(plan["risks"], json!([]));
+    assert_eq!(
+        served.json(STATUS).await["epoch"],
+        1,
+        "a dry run does nothing"
+    );
+
+    let done = served.send(&format!("POST {ROTATE}"), "", "").await;
+    assert_eq!(done.status, 200, "{done:?}");
+    let after = served.json(STATUS).await;
+    assert_eq!(after["epoch"], 2);
+    let roots = after["roots"].as_array().unwrap();
+    let states: Vec<_> = roots.iter().map(|root| root["state"].clone()).collect();
+    assert_eq!(states, ["active", "retired"]);
+    assert_eq!(roots[1]["id"], before["roots"][0]["id"]);
+    assert_eq!(roots[0]["links_to"], json!([roots[1]["id"]]));
+    assert!(
+        roots[1]["kept_because"]
+            .as_str()
+            .unwrap()
+            .starts_with("until then")
+    );
+    assert_eq!(
+        served.get("/v1/agent/connect/ca/leaf/web").await.status,
+        200
+    );
+    assert_eq!(
+        served.json(STATUS).await["leafs"],
+        json!({"total": 1, "moved": 1})
+    );
+    let text = crate::agent::ca::CaStatus::of(&served.agent).to_string();
+    for part in [
+        "State:         serving\n",
+        "\n  active ",
+        "\n  retired ",
+        "\nNext:\n",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_emergency_names_who_is_hit_and_retires_the_root_on_a_clock() {
+    let served = serve_ca().await;
+    assert_eq!(
+        served.get("/v1/agent/connect/ca/leaf/web").await.status,
+        200
+    );
+    let body = json!({"Emergency": true, "RetireAfter": "30m", "DryRun": true});
+    let plan: Value = serde_json::from_str(&served.put(ROTATE, &body).await.body).unwrap();
+    assert_eq!(plan["leafs"], 1);
+    let risks = plan["risks"].to_string();
+    assert!(risks.contains("1 leafs of this agent") && risks.contains("compromised key"));
+    let body = json!({"Emergency": true, "RetireAfter": "30m"});
+    assert_eq!(served.put(ROTATE, &body).await.status, 200);
+    let status = served.json(STATUS).await;
+    let old = &status["roots"][1];
+    assert_eq!(old["kept_until"], old["retire_at"]);
+    assert!(
+        old["kept_because"]
+            .as_str()
+            .unwrap()
+            .contains("compromised")
+    );
+}
+
+#[tokio::test]
+async fn what_a_rotation_cannot_be_is_refused() {
+    let served = serve_ca().await;
+    for (body, text) in [
+        (
+            json!({"RetireAfter": "1h"}),
+            "Bad request: RetireAfter is for an emergency only: otherwise a root is kept as long \
+             as it is needed",
+        ),
+        (
+            json!({"Emergency": true, "RetireAfter": "-1s"}),
+            "Bad request: RetireAfter: found \"-1s\", allowed is a duration such as \"1h\", not \
+             negative",
+        ),
+        (
+            json!({"Emergency": "yes"}),
+            "Bad request: Request decode failed: json: cannot unmarshal string into Go struct \
+             field Rotation.Emergency of type bool",
+        ),
+        (
+            json!({"Now": true}),
+            "Bad request: Request decode failed: json: unknown field \"Now\"",
+        ),
+    ] {
+        assert_answer(&served.put(ROTATE, &body).await, 400, text);
+    }
+    for (method, path, body, text) in [
+        ("PUT", "abandon", "", "no change of the CA is under way"),
+        (
+            "GET",
+            "csr",
+            "",
+            "no intermediate waits for a signature: ask for a certificate request first",
+        ),
+    ] {
+        let line = format!("{method} /v1/chancery/ca/{path}");
+        assert_answer(&served.send(&line, "", body).await, 409, text);
+    }
+    let reply = served.put_text("/v1/chancery/ca/signed", "no PEM").await;
+    assert_eq!(reply.status, 400, "{reply:?}");
+    assert_eq!(served.json(STATUS).await["epoch"], 1);
+}

@@ -69,14 +69,9 @@ pub(super) async fn change(api: Arc<Api>, mut request: Request) -> Result<Answer
     let view = api.server().view();
     let current = view.state().authority().configuration();
     wanted.check(current)?;
-    let change = Change {
-        provider: wanted.provider,
-        options: wanted.options,
-        cause: RotationCause::Configured,
-        force: wanted.force,
-    };
     let modify_index = (wanted.modify_index != 0).then_some(wanted.modify_index);
     let authority = api.agent.authority();
+    let change = wanted.into_change();
     match authority.change_unmodified(change, modify_index).await? {
         Changed::SignatureWanted { .. } => {
             let text = "the intermediate must be signed outside: `chancery connect ca csr` shows \
@@ -88,7 +83,7 @@ pub(super) async fn change(api: Arc<Api>, mut request: Request) -> Result<Answer
 }
 
 /// What a `PUT` asks for.
-struct Wanted {
+pub(super) struct Wanted {
     provider: String,
     options: OptionMap,
     has_state: bool,
@@ -97,7 +92,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn read(body: &[u8]) -> Result<Self, DecodeError> {
+    pub(super) fn read(body: &[u8]) -> Result<Self, DecodeError> {
         let mut fields = Object::read(body, GO_TYPE, "")?.ok_or(DecodeError::Null)?;
         let wanted = Self {
             provider: fields.text("Provider", "string")?,
@@ -113,7 +108,7 @@ impl Wanted {
     }
 
     /// What only requests have to obey.
-    fn check(&self, current: Option<&CaConfiguration>) -> Result<(), ApiError> {
+    pub(super) fn check(&self, current: Option<&CaConfiguration>) -> Result<(), ApiError> {
         // Ours is never shown, so none can be the same.
         if self.has_state {
             return Err(ApiError::bad_request(
@@ -134,6 +129,15 @@ impl Wanted {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn into_change(self) -> Change {
+        Change {
+            provider: self.provider,
+            options: self.options,
+            cause: RotationCause::Configured,
+            force: self.force,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod agent_connect;
 mod ca_configuration;
 mod catalog;
 mod chancery;
+mod chancery_ca;
 mod connect_ca;
 mod health;
 mod intentions;
@@ -52,6 +53,19 @@ pub(crate) static ROUTES: &[Route] = &[
     route!("/v1/catalog/nodes", GET VisibleOnly catalog::nodes),
     route!("/v1/catalog/service/", GET VisibleOnly catalog::service),
     route!("/v1/catalog/services", GET VisibleOnly catalog::services),
+    route!("/v1/chancery/ca/abandon", PUT OperatorWrite chancery_ca::abandon),
+    route!(
+        "/v1/chancery/ca/csr",
+        GET OperatorRead chancery_ca::waiting_csr,
+        PUT OperatorWrite chancery_ca::csr,
+    ),
+    route!(
+        "/v1/chancery/ca/rotate",
+        POST OperatorWrite chancery_ca::rotate,
+        PUT OperatorWrite chancery_ca::rotate,
+    ),
+    route!("/v1/chancery/ca/signed", PUT OperatorWrite chancery_ca::signed),
+    route!("/v1/chancery/ca/status", GET OperatorRead chancery_ca::status),
     route!("/v1/chancery/intentions/explain", GET IntentionRead chancery::explain),
     route!(
         "/v1/connect/ca/configuration",

@@ -258,7 +258,7 @@ impl AuthorityHost {
     }
 
     /// Sets up the provider as it would be, so that what is wrong is said before anything changes.
-    async fn check(
+    pub(super) async fn check(
         &self,
         wanted: &CaConfiguration,
         cause: RotationCause,

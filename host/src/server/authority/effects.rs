@@ -195,5 +195,5 @@ fn rotation(authority: &Authority) -> Option<&chancery_core::Rotation> {
 }
 
 /// Consul's text.
-const CANNOT: &str = "The current CA Provider does not support cross-signing. You can try again \
+pub(super) const CANNOT: &str = "The current CA Provider does not support cross-signing. You can try again \
     with ForceWithoutCrossSigningSet but this may cause disruption - see documentation for more.";

@@ -4,6 +4,7 @@
 mod change;
 mod desk;
 mod effects;
+mod foresee;
 mod incarnation;
 mod issuer;
 mod run;
@@ -31,6 +32,7 @@ use crate::store::{SealError, Sealer};
 
 pub use change::{Change, ChangeError, Changed};
 pub use desk::{SignError, SignedLeaf};
+pub use foresee::Foreseen;
 pub use run::EffectFailure;
 
 /// Why the authority could not be set up, or an effect not be carried out.

@@ -26,6 +26,8 @@ type Key = (&'static str, Option<Epoch>);
 pub struct EffectFailure {
     /// What is tried: `cross-sign`, `clean up` and so on.
     pub what: &'static str,
+    /// The incarnation that it is about, if it is about one.
+    pub epoch: Option<Epoch>,
     /// Since when it has failed.
     pub since: Timestamp,
     /// How often.
@@ -150,7 +152,7 @@ impl AuthorityHost {
             .min(LOOK_AGAIN);
         for effect in agenda.due {
             let key = effect.key();
-            if busy.contains(&key) {
+            if busy.contains(&key) || busy.iter().any(|running| effect.must_wait_for(*running)) {
                 continue;
             }
             if let Effect::Forget { since } = &effect
@@ -189,6 +191,7 @@ impl AuthorityHost {
             Err(error) => {
                 let failed = failures.entry(key).or_insert(EffectFailure {
                     what: key.0,
+                    epoch: key.1,
                     since: now.wall,
                     count: 0,
                     reason: String::new(),

@@ -46,7 +46,7 @@ pub(super) enum Source {
 pub(super) struct Chain {
     pub(super) issuer: Arc<Issuer>,
     /// Between the intermediate and the root.
-    pub(super) links: Vec<CertificateDer<'static>>,
+    pub(super) links: Arc<[CertificateDer<'static>]>,
     pub(super) root: CertificateDer<'static>,
 }
 
@@ -66,7 +66,7 @@ impl Source {
             Self::Chain(chain) => Basis::given(
                 "chain",
                 std::iter::once(chain.issuer.certificate())
-                    .chain(&chain.links)
+                    .chain(chain.links.iter())
                     .chain([&chain.root])
                     .map(|certificate| certificate.to_vec()),
             ),
@@ -100,6 +100,12 @@ impl Given {
         let external = decoder.bool("ExternalIntermediate", false);
         let disabled = decoder.bool("DisableCrossSigning", false);
         decoder.finish()?;
+        if certificates.contains("PRIVATE KEY") {
+            return Err(ProviderError::misconfigured(
+                "RootCert holds a private key: that belongs into PrivateKey alone, which is sealed \
+                 and never shown",
+            ));
+        }
         let key = request.secrets.find("PrivateKey").cloned();
         let problem = match (external, certificates.is_empty(), &key) {
             (false, false, None) => "must provide a private key when providing a root cert",
@@ -158,7 +164,7 @@ impl Given {
         };
         Ok(Source::Chain(Arc::new(Chain {
             issuer: Arc::new(join(first, key)?),
-            links,
+            links: links.into(),
             root,
         })))
     }

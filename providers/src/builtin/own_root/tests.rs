@@ -523,6 +523,22 @@ async fn what_would_break_the_mesh_is_refused_up_front() {
         (
             pem.clone(),
             Some(
+                "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: \
+                 AES-256-CBC,00\n\nY2FuYXJ5Y2FuYXJ5\n-----END RSA PRIVATE KEY-----\n"
+                    .to_owned(),
+            ),
+            "PrivateKey is encrypted: give it without a pass phrase, it is sealed before it is \
+             stored",
+        ),
+        (
+            [key.clone(), pem.clone()].concat(),
+            Some(key.clone()),
+            "RootCert holds a private key: that belongs into PrivateKey alone, which is sealed \
+             and never shown",
+        ),
+        (
+            pem.clone(),
+            Some(
                 "-----BEGIN PRIVATE KEY-----\nY2FuYXJ5Y2FuYXJ5\n-----END PRIVATE KEY-----\n"
                     .to_owned(),
             ),

@@ -44,7 +44,7 @@ fn check(source: &Source, expected: &Expectations<'_>) -> Result<(), String> {
         }
         Source::Chain(chain) => {
             let between: Vec<_> = std::iter::once(chain.issuer.certificate())
-                .chain(&chain.links)
+                .chain(chain.links.iter())
                 .collect();
             let root = expected.root(&chain.root, between.len())?;
             expected.chain(&between, root.issuer())?;

@@ -71,3 +71,37 @@ async fn assert_rotates(row: &[&Arc<Ca>; 4], leaf: &LeafRequest) {
             .unwrap();
     }
 }
+
+/// Each kind of root over its own kind of intermediate and over another.
+#[tokio::test]
+async fn intermediates_of_every_kind_stand_under_roots_of_every_kind() {
+    for (place, root_kind) in keys::KINDS.into_iter().enumerate() {
+        let primary = configured(None).await;
+        let root = primary.root(&root_request(root_kind)).await.unwrap();
+        for kind in [root_kind, keys::KINDS[(place + 1) % keys::KINDS.len()]] {
+            let secondary = configured(None).await;
+            let wish = IntermediateRequest {
+                operation: OperationId::from_bytes([2; 16]),
+                renew: false,
+                template: intermediate_template(10),
+                key: kind,
+            };
+            let answer = secondary.intermediate(&wish).await.unwrap();
+            let IntermediateAnswer::Csr { csr, .. } = answer else {
+                panic!("the built-in CA asks another CA to sign");
+            };
+            let request = SignIntermediateRequest {
+                public_key: spki_of(&csr),
+                csr,
+                template: intermediate_template(10),
+            };
+            let chain = vec![primary.sign_intermediate(&request).await.unwrap()];
+            let accept = AcceptIntermediateRequest { chain };
+            secondary.accept_intermediate(&accept).await.unwrap();
+            let leaf = leaf_request(KeySpec::EcP384, 1);
+            let chain = secondary.sign_leaf(&leaf).await.unwrap();
+            assert_signed(&chain[0], &chain[1]);
+            assert_signed(&chain[1], &root.certificate);
+        }
+    }
+}

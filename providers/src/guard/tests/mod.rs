@@ -1,5 +1,6 @@
 mod breaker;
 mod observer;
+mod own_root;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
