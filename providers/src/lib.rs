@@ -60,7 +60,9 @@ pub use error::{ErrorKind, FailedCall, ProviderError};
 pub use finding::{Finding, Stops};
 pub use guard::{Call, Deadlines, Ending, Guard, GuardSettings, Limits, Observer, Outcome};
 pub use key_spec::KeySpec;
-pub use options::{CaOptions, DecodedOptions, OptionMap, SecretOptions, same_name, split_secrets};
+pub use options::{
+    CaOptions, DecodedOptions, OptionMap, SecretOptions, file_options, same_name, split_secrets,
+};
 pub use provider::CaProvider;
 pub use registry::{create, names, signature_check};
 pub use request::{

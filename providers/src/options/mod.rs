@@ -3,6 +3,7 @@
 //! The texts of errors and the order of checks are Consul's, because its clients see them.
 
 mod decode;
+mod files;
 mod secrets;
 
 use std::time::Duration;
@@ -11,7 +12,7 @@ use chancery_core::GoDuration;
 
 pub(crate) use self::decode::Decoder;
 pub use self::decode::same_name;
-#[cfg(feature = "vault")]
+pub use self::files::file_options;
 pub(crate) use self::secrets::PARAMS;
 pub use self::secrets::{SecretOptions, split_secrets};
 use crate::{KeySpec, ProviderError};
