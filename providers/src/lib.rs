@@ -70,4 +70,4 @@ pub use request::{
     RootTemplate, SignIntermediateRequest, Validity,
 };
 #[cfg(feature = "vault")]
-pub use vault::{Vault, VaultRights, file_options, vault_policy};
+pub use vault::{Vault, VaultRights, vault_policy};
