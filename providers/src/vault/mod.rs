@@ -36,6 +36,7 @@ use rustls_pki_types::CertificateDer;
 use tokio::sync::Mutex;
 
 use self::held::{Held, Intermediate, Root};
+pub(crate) use self::options::check_options;
 pub use self::preflight::{VaultRights, vault_policy};
 use self::session::Session;
 use self::set_up::CrossSigns;
