@@ -13,7 +13,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_providers::{
-    CaProvider, ErrorKind, ProviderError, Vault, VaultRights, file_options, vault_policy,
+    CaProvider, ErrorKind, ProviderError, Stops, Vault, VaultRights, file_options, vault_policy,
 };
 use chancery_tests::{
     OpenBao, configured_vault, eventually, issuers_of, leaf_request, now, vault_configuration,
@@ -388,6 +388,10 @@ async fn a_token_that_cannot_be_renewed_ends_with_one_clear_error() {
     let settings = json!({ "ttl": "5s", "renewable": false });
     let token = server.token("short", &policy, settings).await.unwrap();
     let vault = assert_works(&options(&server, json!({ "Token": token }))).await;
+    let findings = vault.findings().await;
+    let left = findings[0].left.unwrap();
+    assert!(left <= std::time::Duration::from_secs(5), "{findings:?}");
+    assert_eq!(findings[0].stops, Stops::Signing);
     let ended = eventually(SOON, async || {
         match vault.sign_leaf(&leaf_request("web")).await {
             Err(error) => Ok(error),

@@ -10,6 +10,7 @@ mod cross_sign;
 mod der;
 mod endpoints;
 mod failure;
+mod findings;
 mod held;
 mod intermediate;
 mod issuers;
@@ -40,8 +41,8 @@ pub use self::preflight::{VaultRights, vault_policy};
 use self::session::Session;
 use crate::{
     AcceptIntermediateRequest, CaProvider, Capabilities, CleanUpRequest, ConfigureRequest,
-    CrossSignRequest, Description, IntermediateAnswer, IntermediateRequest, KeySpec, LeafRequest,
-    ProviderError, RootAnswer, RootRequest, SignIntermediateRequest,
+    CrossSignRequest, Description, Finding, IntermediateAnswer, IntermediateRequest, KeySpec,
+    LeafRequest, ProviderError, RootAnswer, RootRequest, SignIntermediateRequest,
 };
 
 /// The name that selects this provider in a configuration: Consul's.
@@ -214,6 +215,13 @@ impl CaProvider for Vault {
         held.retired = true;
         self.hold(held.clone());
         clean_up::clean_up(session, &held, request).await
+    }
+
+    async fn findings(&self) -> Vec<Finding> {
+        match &self.configured {
+            Some(configured) => findings::of(&configured.session, configured.cross_signs).await,
+            None => Vec::new(),
+        }
     }
 }
 
