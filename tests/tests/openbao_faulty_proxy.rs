@@ -11,17 +11,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chancery_providers::{
-    Call, CaProvider, Deadlines, Ending, ErrorKind, Guard, GuardSettings, LeafRequest, Limits,
+    CaProvider, Call, Deadlines, Ending, ErrorKind, Guard, GuardSettings, LeafRequest, Limits,
     Observer, Operation, Outcome, Vault, signature_check,
 };
 use chancery_tests::{
     Fault, FaultyProxy, OpenBao, intermediate_request, leaf_request, now, root_request,
     vault_configuration,
 };
-use rcgen::{
-    CertificateParams, CertificateSigningRequestParams, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    SanType,
-};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -96,7 +93,7 @@ impl Stage {
             leaf_signatures: signature_check("vault"),
             clock: Arc::new(now),
             deadlines,
-            limits: Limits::default(),
+            limits: Limits::NONE,
             observer: Arc::<Counted>::clone(&self.counted),
         };
         let mut guard = Guard::new(Vault::new(), settings);
@@ -130,7 +127,9 @@ impl Stage {
 
 fn text(value: &Value, pointer: &str) -> String {
     let found = value.pointer(pointer).and_then(Value::as_str);
-    found.unwrap_or_else(|| panic!("no {pointer}: {value}")).to_owned()
+    found
+        .unwrap_or_else(|| panic!("no {pointer}: {value}"))
+        .to_owned()
 }
 
 /// What a good request for `uri` has in it.
@@ -173,7 +172,8 @@ async fn certificates(stage: &Stage, uri: &str) -> Vec<(&'static str, Fault, Exp
     let another_key = stage.verbatim(good.clone(), &other, json!({})).await;
     let usages = json!({"key_usage": ["CertSign", "CRLSign", "DigitalSignature"]});
     let long = json!({"ttl": "8000h"});
-    let foreign_uri = "spiffe://99999999-2222-3333-4444-555555555555.consul/ns/default/dc/dc1/svc/web";
+    let foreign_uri =
+        "spiffe://99999999-2222-3333-4444-555555555555.consul/ns/default/dc/dc1/svc/web";
     let stranger = {
         let key = KeyPair::generate().unwrap();
         let mut ca = CertificateParams::default();
@@ -186,7 +186,11 @@ async fn certificates(stage: &Stage, uri: &str) -> Vec<(&'static str, Fault, Exp
     let (stranger_leaf, stranger_root) = stranger;
     let chain = stranger_root.clone();
     vec![
-        ("a certificate for another key", instead(another_key), Rule("key_mismatch")),
+        (
+            "a certificate for another key",
+            instead(another_key),
+            Rule("key_mismatch"),
+        ),
         (
             "a certificate by an unrelated CA",
             instead(stranger_leaf.clone()),
@@ -206,15 +210,27 @@ async fn certificates(stage: &Stage, uri: &str) -> Vec<(&'static str, Fault, Exp
             edited(|answer| answer["data"]["certificate"] = answer["data"]["issuing_ca"].clone()),
             Rule("key_mismatch"),
         ),
-        ("an unrelated CA as the leaf", instead(stranger_root), Rule("key_mismatch")),
+        (
+            "an unrelated CA as the leaf",
+            instead(stranger_root),
+            Rule("key_mismatch"),
+        ),
         (
             "another name",
-            instead(stage.verbatim(params(&[&uri.replace("web", "db")]), &other, json!({})).await),
+            instead(
+                stage
+                    .verbatim(params(&[&uri.replace("web", "db")]), &other, json!({}))
+                    .await,
+            ),
             Rule("key_mismatch"),
         ),
         (
             "another trust domain",
-            instead(stage.verbatim(params(&[foreign_uri]), &other, json!({})).await),
+            instead(
+                stage
+                    .verbatim(params(&[foreign_uri]), &other, json!({}))
+                    .await,
+            ),
             Rule("key_mismatch"),
         ),
         (
@@ -232,7 +248,10 @@ async fn certificates(stage: &Stage, uri: &str) -> Vec<(&'static str, Fault, Exp
 
 /// Certificates for the right key, by the mount itself, each with one thing wrong. The key is
 /// the requester's: the mount is asked as the provider asks it, with other words.
-async fn almost_right(stage: &Stage, request: &LeafRequest) -> Vec<(&'static str, Fault, Expected)> {
+async fn almost_right(
+    stage: &Stage,
+    request: &LeafRequest,
+) -> Vec<(&'static str, Fault, Expected)> {
     let sign = async |path: &str, more: Value| {
         let csr = pem("CERTIFICATE REQUEST", &request.csr);
         let mut body = json!({"csr": csr, "ttl": "12h"});
@@ -252,7 +271,11 @@ async fn almost_right(stage: &Stage, request: &LeafRequest) -> Vec<(&'static str
         "max_ttl": "8000h",
         "no_store": true,
     });
-    stage.server.post("intermediate/roles/loose", &role).await.unwrap();
+    stage
+        .server
+        .post("intermediate/roles/loose", &role)
+        .await
+        .unwrap();
     let loose = "intermediate/sign/loose";
     let uri = request.template.uri.clone();
     let both = json!({"ext_key_usage": ["ClientAuth", "ServerAuth"]});
@@ -316,14 +339,26 @@ async fn almost_right(stage: &Stage, request: &LeafRequest) -> Vec<(&'static str
         ),
         (
             "the CA bit",
-            instead(sign("intermediate/root/sign-intermediate", json!({
-                "use_csr_values": true, "common_name": "web", "uri_sans": uri,
-            })).await),
+            instead(
+                sign(
+                    "intermediate/root/sign-intermediate",
+                    json!({
+                        "use_csr_values": true, "common_name": "web", "uri_sans": uri,
+                    }),
+                )
+                .await,
+            ),
             Rule("leaf_is_ca"),
         ),
         (
             "a certificate by another CA of the same root",
-            instead(sign("root/root/sign-intermediate", json!({"use_csr_values": true})).await),
+            instead(
+                sign(
+                    "root/root/sign-intermediate",
+                    json!({"use_csr_values": true}),
+                )
+                .await,
+            ),
             Rule("authority_key_id"),
         ),
     ]
@@ -385,8 +420,8 @@ fn no_answers(elsewhere: &str) -> Vec<(&'static str, Fault, Expected)> {
 
 /// The same certificate with the last letter of its signature changed.
 fn spoilt_signature(pem: &str) -> String {
-    let mut der = chancery_core::certificates_from_pem(pem.as_bytes()).unwrap();
-    let mut bytes = der.remove(0).as_ref().to_vec();
+    let certificates = chancery_core::certificates_from_pem(pem.as_bytes()).unwrap();
+    let mut bytes: Vec<u8> = certificates[0].clone();
     *bytes.last_mut().unwrap() ^= 1;
     chancery_core::certificates_to_pem([bytes.as_slice()])
 }
@@ -413,7 +448,10 @@ async fn each_spoilt_answer_is_refused_by_its_rule_and_nothing_is_issued() {
         let answer = guard.issue_leaf(&request).await;
         let took = begin.elapsed();
         stage.proxy.spoil(None);
-        assert!(stage.proxy.spoilt() > spoilt, "{name}: no answer was spoilt");
+        assert!(
+            stage.proxy.spoilt() > spoilt,
+            "{name}: no answer was spoilt"
+        );
         let Err(error) = answer else {
             wrong.push(format!("{name}: a leaf was issued"));
             continue;
@@ -431,14 +469,22 @@ async fn each_spoilt_answer_is_refused_by_its_rule_and_nothing_is_issued() {
             Kind(kind) => found.1 == kind,
         };
         if !fits {
-            wrong.push(format!("{name}: {expected:?}, found {found:?}: {}", error.report()));
+            wrong.push(format!(
+                "{name}: {expected:?}, found {found:?}: {}",
+                error.report()
+            ));
         }
         let text = format!("{error} {error:?} {}", error.report());
         assert!(!text.contains(stage.server.root_token()), "{name}: {text}");
         assert!(text.len() < 4096, "{name}: {} letters", text.len());
         assert!(took < Duration::from_secs(10), "{name}: {took:?}");
     }
-    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     let visit = tokio::time::timeout(Duration::from_millis(50), elsewhere.accept()).await;
     assert!(visit.is_err(), "a redirect was followed, with the token");
 

@@ -61,7 +61,10 @@ impl Stage {
     /// A durable agent that logs everything, two of our proxies, and a Vault in which it has the
     /// documented rights.
     async fn set(server: OpenBao) -> Self {
-        let token = server.token("chancery", &policy(), json!({})).await.unwrap();
+        let token = server
+            .token("chancery", &policy(), json!({}))
+            .await
+            .unwrap();
         let home = AgentHome::with_connect(SHORT, "log_level = \"trace\"").unwrap();
         let agent = Agent::start_at(&home, free_port().unwrap()).await.unwrap();
         let app = App::echo().await.unwrap();
@@ -103,7 +106,10 @@ impl Stage {
     async fn mounts(&self) -> Vec<String> {
         let mounts = self.server.get("sys/mounts").await.unwrap();
         let names = mounts["data"].as_object().unwrap().keys();
-        names.filter(|name| name.starts_with("live-")).cloned().collect()
+        names
+            .filter(|name| name.starts_with("live-"))
+            .cloned()
+            .collect()
     }
 }
 
@@ -199,7 +205,9 @@ async fn a_vault_in_trouble_stops_signing_and_nothing_else() {
     let recovers = async |name: &str| {
         let ca = stage.ca.clone();
         let begin = Instant::now();
-        eventually(SOON, async || ca.leaf(name).await).await.unwrap();
+        eventually(SOON, async || ca.leaf(name).await)
+            .await
+            .unwrap();
         println!("{name}: signed again after {:?}", begin.elapsed());
     };
     recovers("while-sealed").await;
