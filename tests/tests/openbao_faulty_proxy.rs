@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chancery_providers::{
-    CaProvider, Call, Deadlines, Ending, ErrorKind, Guard, GuardSettings, LeafRequest, Limits,
-    Observer, Operation, Outcome, Vault, signature_check,
+    CaProvider, Call, Deadlines, Ending, Guard, GuardSettings, LeafRequest, Limits, Observer,
+    Operation, Outcome, Vault, signature_check,
 };
 use chancery_tests::{
     Fault, FaultyProxy, OpenBao, intermediate_request, leaf_request, now, root_request,
@@ -270,6 +270,7 @@ async fn almost_right(
         "use_csr_sans": false,
         "max_ttl": "8000h",
         "no_store": true,
+        "key_type": "any",
     });
     stage
         .server
