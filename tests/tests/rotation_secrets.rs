@@ -112,7 +112,7 @@ fn wrong(key: &str, broken: &str) -> Vec<(&'static str, Value)> {
             json!({"Provider": "nope", "Config": {"PrivateKey": key}}),
         ),
         (
-            "a key outside the options",
+            "a key outside the options, a number in them",
             json!({"Provider": "consul", "PrivateKey": key, "Config": {"PrivateKey": 5}}),
         ),
     ]
