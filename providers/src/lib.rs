@@ -60,9 +60,12 @@ pub use error::{ErrorKind, FailedCall, ProviderError};
 pub use finding::{Finding, Stops};
 pub use guard::{Call, Deadlines, Ending, Guard, GuardSettings, Limits, Observer, Outcome};
 pub use key_spec::KeySpec;
-pub use options::{CaOptions, DecodedOptions, OptionMap, SecretOptions, same_name, split_secrets};
+pub use options::{
+    CaOptions, DecodedOptions, OptionMap, OptionProblem, SecretOptions, file_options,
+    option_problems, same_name, split_secrets,
+};
 pub use provider::CaProvider;
-pub use registry::{create, names, signature_check};
+pub use registry::{check_options, create, names, signature_check};
 pub use request::{
     AcceptIntermediateRequest, Capabilities, CleanUpRequest, CleanUpScope, ConfigureRequest,
     CrossSignRequest, Description, ExtendedKeyUsage, IntermediateAnswer, IntermediateRequest,

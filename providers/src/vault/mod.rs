@@ -36,8 +36,10 @@ use rustls_pki_types::CertificateDer;
 use tokio::sync::Mutex;
 
 use self::held::{Held, Intermediate, Root};
+pub(crate) use self::options::check_options;
 pub use self::preflight::{VaultRights, vault_policy};
 use self::session::Session;
+use self::set_up::CrossSigns;
 use crate::{
     AcceptIntermediateRequest, CaProvider, Capabilities, CleanUpRequest, ConfigureRequest,
     CrossSignRequest, Description, IntermediateAnswer, IntermediateRequest, KeySpec, LeafRequest,
@@ -59,8 +61,7 @@ pub struct Vault {
 /// What `configure` has set up.
 struct Configured {
     session: Session,
-    /// Whether the token may do what cross-signing takes.
-    cross_signs: bool,
+    cross_signs: CrossSigns,
 }
 
 impl Vault {
@@ -98,7 +99,7 @@ impl CaProvider for Vault {
         let allowed = self
             .configured
             .as_ref()
-            .is_none_or(|configured| configured.cross_signs);
+            .is_none_or(|configured| configured.cross_signs != CrossSigns::None);
         Description::new(
             NAME,
             Capabilities {
@@ -204,7 +205,11 @@ impl CaProvider for Vault {
     ) -> Result<CertificateDer<'static>, ProviderError> {
         let session = self.session()?;
         let root = direct(self.held().root()?)?;
-        cross_sign::cross_sign(session, &root, request).await
+        let any_root = self
+            .configured
+            .as_ref()
+            .is_some_and(|configured| configured.cross_signs == CrossSigns::Any);
+        cross_sign::cross_sign(session, &root, request, any_root).await
     }
 
     async fn clean_up(&self, request: &CleanUpRequest) -> Result<(), ProviderError> {

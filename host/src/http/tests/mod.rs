@@ -1,5 +1,6 @@
 //! Tests over real sockets: who is let in, and what one client can take.
 
+mod bad_ca;
 mod bounds;
 mod ca;
 mod care;
