@@ -11,17 +11,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chancery_providers::{
-    CaProvider, Call, Deadlines, Ending, ErrorKind, Guard, GuardSettings, LeafRequest, Limits,
-    Observer, Operation, Outcome, Vault, signature_check,
+    CaProvider, Call, Deadlines, Ending, Guard, GuardSettings, LeafRequest, Limits, Observer,
+    Operation, Outcome, Vault, signature_check,
 };
 use chancery_tests::{
     Fault, FaultyProxy, OpenBao, intermediate_request, leaf_request, now, root_request,
     vault_configuration,
 };
-use rcgen::{
-    CertificateParams, CertificateSigningRequestParams, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    SanType,
-};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -96,7 +93,7 @@ impl Stage {
             leaf_signatures: signature_check("vault"),
             clock: Arc::new(now),
             deadlines,
-            limits: Limits::default(),
+            limits: Limits::NONE,
             observer: Arc::<Counted>::clone(&self.counted),
         };
         let mut guard = Guard::new(Vault::new(), settings);
@@ -273,6 +270,7 @@ async fn almost_right(
         "use_csr_sans": false,
         "max_ttl": "8000h",
         "no_store": true,
+        "key_type": "any",
     });
     stage
         .server
@@ -423,8 +421,8 @@ fn no_answers(elsewhere: &str) -> Vec<(&'static str, Fault, Expected)> {
 
 /// The same certificate with the last letter of its signature changed.
 fn spoilt_signature(pem: &str) -> String {
-    let mut der = chancery_core::certificates_from_pem(pem.as_bytes()).unwrap();
-    let mut bytes = der.remove(0).as_ref().to_vec();
+    let certificates = chancery_core::certificates_from_pem(pem.as_bytes()).unwrap();
+    let mut bytes: Vec<u8> = certificates[0].clone();
     *bytes.last_mut().unwrap() ^= 1;
     chancery_core::certificates_to_pem([bytes.as_slice()])
 }
