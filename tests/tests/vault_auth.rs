@@ -393,7 +393,7 @@ async fn a_token_that_cannot_be_renewed_ends_with_one_clear_error() {
     let vault = assert_works(&options(&server, json!({ "Token": token }))).await;
     let findings = vault.findings().await;
     let left = findings[0].left.unwrap();
-    assert!(left <= std::time::Duration::from_secs(5), "{findings:?}");
+    assert!(left <= Duration::from_secs(5), "{findings:?}");
     assert_eq!(findings[0].stops, Stops::Signing);
     let ended = eventually(SOON, async || {
         match vault.sign_leaf(&leaf_request("web")).await {
