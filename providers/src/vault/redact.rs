@@ -4,18 +4,18 @@
 /// control character taken out.
 pub(super) fn redact(text: &str) -> String {
     let mut shown = String::new();
-    let mut in_block = false;
+    // A PEM block ends with the dashes after the words that follow its `-----END`.
+    let (mut in_block, mut ending) = (false, false);
     for word in text.split_whitespace() {
-        if word.starts_with("-----BEGIN") {
-            in_block = true;
-        }
+        in_block |= word.starts_with("-----BEGIN");
+        ending |= in_block && word.starts_with("-----END");
         let piece = if in_block || is_token(word) {
             "…"
         } else {
             word
         };
-        if word.ends_with("-----") && word.contains("END") {
-            in_block = false;
+        if ending && word.ends_with("-----") {
+            (in_block, ending) = (false, false);
         }
         let next = piece.chars().filter(|letter| !letter.is_control());
         if !shown.is_empty() {
