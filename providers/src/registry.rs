@@ -2,7 +2,7 @@
 
 use chancery_core::SignatureCheck;
 
-use crate::{CaProvider, ErrorKind, ProviderError};
+use crate::{CaProvider, ErrorKind, OptionMap, ProviderError, SecretOptions};
 
 /// One kind of provider: the name that selects it, and how an empty one is made.
 struct Entry {
@@ -10,6 +10,8 @@ struct Entry {
     /// Whether its leafs' signatures are verified. Only code of this program is spared that.
     signatures: SignatureCheck,
     make: fn() -> Box<dyn CaProvider>,
+    /// Checks its options as far as that needs nobody else.
+    check: fn(&OptionMap, &SecretOptions) -> Result<(), ProviderError>,
 }
 
 const PROVIDERS: &[Entry] = &[
@@ -18,12 +20,14 @@ const PROVIDERS: &[Entry] = &[
         name: crate::builtin::NAME,
         signatures: SignatureCheck::ParseOnly,
         make: || Box::new(crate::BuiltIn::new()),
+        check: crate::builtin::check_options,
     },
     #[cfg(feature = "vault")]
     Entry {
         name: crate::vault::NAME,
         signatures: SignatureCheck::Verify,
         make: || Box::new(crate::Vault::new()),
+        check: crate::vault::check_options,
     },
 ];
 
@@ -42,6 +46,23 @@ pub fn create(name: &str) -> Result<Box<dyn CaProvider>, ProviderError> {
                 format!("unknown CA provider {name:?}"),
             )
         })
+}
+
+/// What the provider `name` itself finds wrong with these options, without reaching its backend
+/// and without opening a file.
+///
+/// # Errors
+/// As [`CaProvider::configure`]: the first thing that is wrong, in Consul's order.
+pub fn check_options(
+    name: &str,
+    options: &OptionMap,
+    secrets: &SecretOptions,
+) -> Result<(), ProviderError> {
+    let entry = PROVIDERS.iter().find(|entry| entry.name == name);
+    entry.map_or_else(
+        || create(name).map(drop),
+        |entry| (entry.check)(options, secrets),
+    )
 }
 
 /// How far the guard shall distrust the leafs of the provider `name`.

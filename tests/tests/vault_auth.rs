@@ -14,7 +14,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_core::CheckedIntermediate;
 use chancery_providers::{
-    BuiltIn, CaProvider, ErrorKind, ProviderError, Vault, VaultRights, file_options, vault_policy,
+    BuiltIn, CaProvider, ErrorKind, ProviderError, Stops, Vault, VaultRights, file_options,
+    vault_policy,
 };
 use chancery_tests::{
     OpenBao, configured_vault, cross_sign_request, eventually, issuers_of, leaf_request, now,
@@ -390,6 +391,10 @@ async fn a_token_that_cannot_be_renewed_ends_with_one_clear_error() {
     let settings = json!({ "ttl": "5s", "renewable": false });
     let token = server.token("short", &policy, settings).await.unwrap();
     let vault = assert_works(&options(&server, json!({ "Token": token }))).await;
+    let findings = vault.findings().await;
+    let left = findings[0].left.unwrap();
+    assert!(left <= Duration::from_secs(5), "{findings:?}");
+    assert_eq!(findings[0].stops, Stops::Signing);
     let ended = eventually(SOON, async || {
         match vault.sign_leaf(&leaf_request("web")).await {
             Err(error) => Ok(error),

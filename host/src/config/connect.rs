@@ -1,12 +1,12 @@
 //! `connect { … }`: whether there is a mesh, and who signs for it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use chancery_core::{GoDuration, Secret};
+use chancery_core::Secret;
+use chancery_providers::{check_options, option_problems};
 use serde_json::Map;
 
-use super::hcl::{Object, Value, ValueKind};
+use super::hcl::{Object, Position, ValueKind};
 use super::read::{Reader, same_key};
 use super::suggestion;
 
@@ -88,112 +88,69 @@ impl CaConfig {
 /// Reads `ca_provider`.
 pub(super) fn provider(reader: &mut Reader<'_, '_>) -> Option<String> {
     let name = reader.text("ca_provider")?;
-    if PROVIDERS.contains(&name.as_str()) {
+    let mut known: Vec<&str> = chancery_providers::names().collect();
+    if known.contains(&name.as_str()) {
         return Some(name);
     }
+    known.sort_unstable();
     let found = super::hcl::quoted(&name);
-    let reason = format!("found {found}, allowed are \"consul\" (the built-in one) and \"vault\"");
+    let allowed = known.join("\", \"");
+    let reason =
+        format!("found {found}, allowed are \"{allowed}\"; \"consul\" is the built-in one");
     reader.refuse("ca_provider", reason);
     None
 }
 
-/// Reads `ca_config { … }` and checks what every provider understands.
+/// Reads `ca_config { … }` and checks what every provider understands. The rules and their words
+/// are the providers' own; what a provider alone asks for is checked once it is known which.
 pub(super) fn ca_config(reader: &mut Reader<'_, '_>) -> Option<CaConfig> {
     let object = reader.object("ca_config", "map[string]interface {}")?;
-    let checked = !skips_checks(object);
-    let mut leaf = LEAF_DEFAULT;
     for entry in object {
         let name = api_name(&entry.key);
-        match name.as_str() {
-            "LeafCertTTL" | "PrivateKeyType" | "PrivateKeyBits" if !checked => {}
-            "LeafCertTTL" => {
-                if let Some(span) = span(reader, &name, &entry.value, LEAF_LEAST..=LEAF_MOST) {
-                    leaf = span;
-                }
-            }
-            "PrivateKeyType" => choice(reader, &name, &entry.value, &["ec", "rsa"]),
-            "PrivateKeyBits" => key_bits(reader, object, &entry.value),
-            _ if SECRETS.contains(&name.as_str()) && entry.value.as_text().is_none() => {
+        if SECRETS.contains(&name.as_str()) {
+            if entry.value.as_text().is_none() {
                 let found = entry.value.describe_sort();
                 let reason = format!("{name}: found {found}, expected a text in double quotes");
                 reader.refuse_at("ca_config", entry.value.position, reason);
             }
-            _ => unknown_name(reader, &entry.key, entry.position),
+        } else {
+            unknown_name(reader, &entry.key, entry.position);
         }
     }
-    let intermediate = object
-        .iter()
-        .find(|entry| checked && api_name(&entry.key) == "IntermediateCertTTL");
-    if let Some(entry) = intermediate {
-        let least = leaf.saturating_mul(3).max(INTERMEDIATE_LEAST);
-        span(reader, "IntermediateCertTTL", &entry.value, least..=LONGEST);
+    let config = CaConfig::from_object(object);
+    for problem in option_problems(&config.settings) {
+        let entry = object
+            .iter()
+            .find(|entry| api_name(&entry.key) == problem.option);
+        let (position, reason) = match entry {
+            Some(entry) => {
+                let (name, found) = (&problem.option, entry.value.describe());
+                let reason = format!("{name}: found {found}: {}", problem.text);
+                (entry.value.position, reason)
+            }
+            // It is the default that does not go with what is said.
+            None => (
+                reader.position("ca_config").unwrap_or(Position::START),
+                problem.text,
+            ),
+        };
+        reader.refuse_at("ca_config", position, reason);
     }
-    Some(CaConfig::from_object(object))
+    Some(config)
 }
 
-/// Consul's undocumented `SkipValidate`: for tests that want a leaf to live ten seconds.
-fn skips_checks(object: &Object) -> bool {
-    object.iter().any(|entry| {
-        api_name(&entry.key) == "SkipValidate" && entry.value.kind == ValueKind::Boolean(true)
-    })
-}
-
-fn span(
-    reader: &mut Reader<'_, '_>,
-    name: &str,
-    value: &Value,
-    range: std::ops::RangeInclusive<Duration>,
-) -> Option<Duration> {
-    let allowed = format!(
-        "a duration from {} to {}",
-        GoDuration::from(*range.start()),
-        GoDuration::from(*range.end())
-    );
-    let parsed = value.as_text().and_then(|text| {
-        let span = GoDuration::parse(text).ok()?.to_std()?;
-        range.contains(&span).then_some(span)
-    });
-    if parsed.is_none() {
-        let found = value.describe();
-        let reason = format!("{name}: found {found}, allowed is {allowed}");
-        reader.refuse_at("ca_config", value.position, reason);
+/// What the provider itself finds wrong, beyond what all of them check.
+pub(super) fn provider_problem(provider: &str, config: &CaConfig) -> Option<String> {
+    if !option_problems(&config.settings).is_empty() {
+        return None;
     }
-    parsed
-}
-
-fn choice(reader: &mut Reader<'_, '_>, name: &str, value: &Value, allowed: &[&str]) {
-    if value.as_text().is_some_and(|text| allowed.contains(&text)) {
-        return;
-    }
-    let found = value.describe();
-    let allowed = allowed.join("\" or \"");
-    let reason = format!("{name}: found {found}, allowed is \"{allowed}\"");
-    reader.refuse_at("ca_config", value.position, reason);
-}
-
-fn key_bits(reader: &mut Reader<'_, '_>, object: &Object, value: &Value) {
-    let rsa = object.iter().any(|entry| {
-        api_name(&entry.key) == "PrivateKeyType" && entry.value.as_text() == Some("rsa")
-    });
-    let (sort, allowed): (&str, &[i64]) = if rsa {
-        ("rsa", &[2048, 4096])
-    } else {
-        ("ec", &[256, 384, 521])
-    };
-    if matches!(value.kind, ValueKind::Integer(bits) if allowed.contains(&bits)) {
-        return;
-    }
-    let listed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-    let reason = format!(
-        "PrivateKeyBits: found {}, allowed for {sort} keys are {}",
-        value.describe(),
-        listed.join(", ")
-    );
-    reader.refuse_at("ca_config", value.position, reason);
+    let secrets = config.secrets.clone().into_iter().collect();
+    let error = check_options(provider, &config.settings, &secrets).err()?;
+    Some(format!("connect.ca_config: {error}"))
 }
 
 /// A setting that no provider of ours knows passes, as in Consul, but never in silence.
-fn unknown_name(reader: &mut Reader<'_, '_>, key: &str, position: super::hcl::Position) {
+fn unknown_name(reader: &mut Reader<'_, '_>, key: &str, position: Position) {
     if NAMES.iter().any(|(_, file)| same_key(file, key)) {
         return;
     }
@@ -213,23 +170,15 @@ fn api_name(key: &str) -> String {
         .map_or_else(|| key.to_owned(), |(api, _)| (*api).to_owned())
 }
 
-const BUILT_IN: &str = "consul";
-const PROVIDERS: [&str; 2] = [BUILT_IN, "vault"];
+pub(super) const BUILT_IN: &str = "consul";
 const SECRETS: [&str; 2] = ["PrivateKey", "Token"];
 const AUTH_METHOD: [&str; 3] = ["MountPath", "Params", "Type"];
-
-const HOUR: u64 = 3600;
-const LEAF_LEAST: Duration = Duration::from_secs(HOUR);
-const LEAF_MOST: Duration = Duration::from_secs(8760 * HOUR);
-const LEAF_DEFAULT: Duration = Duration::from_secs(72 * HOUR);
-const INTERMEDIATE_LEAST: Duration = Duration::from_secs(3 * HOUR);
-/// A hundred years: what a certificate can say and Go's durations can hold.
-const LONGEST: Duration = Duration::from_secs(876_000 * HOUR);
 
 /// The settings of all providers: the API's name and the file's.
 const NAMES: &[(&str, &str)] = &[
     ("Address", "address"),
     ("AuthMethod", "auth_method"),
+    ("BundleMaxAge", "bundle_max_age"),
     ("CAFile", "ca_file"),
     ("CAPath", "ca_path"),
     ("CSRMaxConcurrent", "csr_max_concurrent"),
@@ -237,12 +186,16 @@ const NAMES: &[(&str, &str)] = &[
     ("CertFile", "cert_file"),
     ("ClusterID", "cluster_id"),
     ("DeleteOnExit", "delete_on_exit"),
+    ("DisableCrossSigning", "disable_cross_signing"),
     ("ExistingARN", "existing_arn"),
+    ("ExternalIntermediate", "external_intermediate"),
     ("IntermediateCertTTL", "intermediate_cert_ttl"),
     ("IntermediatePKINamespace", "intermediate_pki_namespace"),
     ("IntermediatePKIPath", "intermediate_pki_path"),
     ("KeyFile", "key_file"),
     ("LeafCertTTL", "leaf_cert_ttl"),
+    ("LeafKeyBits", "leaf_key_bits"),
+    ("LeafKeyType", "leaf_key_type"),
     ("Namespace", "namespace"),
     ("PrivateKey", "private_key"),
     ("PrivateKeyBits", "private_key_bits"),

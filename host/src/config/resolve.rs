@@ -8,7 +8,8 @@ use super::layer::{Layer, Scalars, Setting};
 use super::load::Sources;
 use super::report::{Origin, Remark, Report};
 use super::{
-    CaSettings, Config, ConnectSettings, HttpSettings, Limits, LogSettings, NodeSettings, names,
+    CaConfig, CaSettings, Config, ConnectSettings, HttpSettings, Limits, LogSettings, NodeSettings,
+    connect, names,
 };
 use crate::telemetry::LogLevel;
 
@@ -22,6 +23,7 @@ pub(super) fn resolve(
     check_safety(scalars, sources, &mut report);
     check_storage(scalars, sources, &mut report);
     check_sidecar_ports(scalars, &mut report);
+    check_provider(scalars, &mut report);
     let name = node_name(scalars, sources, &mut report);
     let datacenter = datacenter(scalars, &mut report);
     let limits = limits(&layers, &mut report);
@@ -131,6 +133,23 @@ fn check_storage(scalars: &Scalars, sources: &Sources, report: &mut Report) {
     if scalars.data_dir.is_none() && !sources.dev && !report.is_incomplete() {
         let text = "data_dir is not set: name a folder for the state, or give --dev to keep everything in memory";
         report.mistake(Origin::Default, text);
+    }
+}
+
+/// What only the provider can say, once it is known which one it is.
+fn check_provider(scalars: &Scalars, report: &mut Report) {
+    let (provider, config) = (&scalars.ca_provider, &scalars.ca_config);
+    let name = provider
+        .as_ref()
+        .map_or(connect::BUILT_IN, |setting| setting.value.as_str());
+    let none = CaConfig::default();
+    let options = config.as_ref().map_or(&none, |setting| &setting.value);
+    let origin = config
+        .as_ref()
+        .map(|setting| &setting.origin)
+        .or_else(|| provider.as_ref().map(|setting| &setting.origin));
+    if let (Some(origin), Some(text)) = (origin, connect::provider_problem(name, options)) {
+        report.mistake(origin.clone(), text);
     }
 }
 

@@ -177,25 +177,34 @@ fn dev_mode_is_in_memory_and_on_loopback() {
 }
 
 #[test]
-fn the_one_line_stanza_for_vault_works_and_keeps_its_token_to_itself() {
-    let config = load(
-        r#"connect { enabled = true  ca_provider = "vault"  ca_config { address = "https://vault:8200"  token = "canary-1"  root_pki_path = "root"  LeafCertTTL = "1h" auth_method { type = "approle" params { secret_id = "canary-2" } } } }"#,
-    );
-    let ca = &config.connect.ca;
+fn the_one_line_stanza_for_vault_works_and_keeps_its_secrets_to_itself() {
+    const MOUNTS: &str = r#"root_pki_path = "root" intermediate_pki_path = "inter""#;
+    let with_token = load(&format!(
+        r#"connect {{ enabled = true  ca_provider = "vault"  ca_config {{ address = "https://vault:8200"  token = "canary-1"  {MOUNTS}  LeafCertTTL = "1h" }} }}"#
+    ));
+    let ca = &with_token.connect.ca;
     assert_eq!(ca.provider, "vault");
     assert_eq!(
         serde_json::Value::Object(ca.config.settings.clone()),
         serde_json::json!({
-            "Address": "https://vault:8200", "RootPKIPath": "root", "LeafCertTTL": "1h",
-            "AuthMethod": {"Type": "approle"},
+            "Address": "https://vault:8200", "RootPKIPath": "root",
+            "IntermediatePKIPath": "inter", "LeafCertTTL": "1h",
         })
     );
     assert_eq!(ca.config.secrets["Token"].expose(), b"canary-1");
+    let with_role = load(&format!(
+        r#"connect {{ ca_provider = "vault"  ca_config {{ address = "https://vault:8200"  {MOUNTS}  auth_method {{ type = "approle" params {{ role_id = "r" secret_id = "canary-2" }} }} }} }}"#
+    ));
+    let ca = &with_role.connect.ca.config;
     assert_eq!(
-        ca.config.secrets["AuthMethod.Params"].expose(),
-        br#"{"secret_id":"canary-2"}"#
+        ca.settings["AuthMethod"],
+        serde_json::json!({"Type": "approle"})
     );
-    assert!(!format!("{config:?}").contains("canary"));
+    assert_eq!(
+        ca.secrets["AuthMethod.Params"].expose(),
+        br#"{"role_id":"r","secret_id":"canary-2"}"#
+    );
+    assert!(!format!("{with_token:?}{with_role:?}").contains("canary"));
 }
 
 #[test]

@@ -29,7 +29,8 @@ use self::own_root::{Expectations, Given, Source};
 use crate::{
     AcceptIntermediateRequest, CaProvider, Capabilities, CleanUpRequest, ConfigureRequest,
     CrossSignRequest, DecodedOptions, Description, IntermediateAnswer, IntermediateRequest,
-    LeafRequest, ProviderError, RootAnswer, RootRequest, SignIntermediateRequest,
+    LeafRequest, OptionMap, ProviderError, RootAnswer, RootRequest, SecretOptions,
+    SignIntermediateRequest,
 };
 
 /// The name that selects this provider in a configuration: Consul's.
@@ -180,7 +181,7 @@ impl CaProvider for BuiltIn {
 
     async fn configure(&mut self, request: &ConfigureRequest) -> Result<(), ProviderError> {
         let decoded = DecodedOptions::decode(&request.options)?;
-        let given = Given::decode(request)?;
+        let given = Given::decode(&request.options, &request.secrets)?;
         let options = decoded.check()?;
         let cross_signing = given.cross_signing();
         let source = given.read(&options)?;
@@ -373,6 +374,16 @@ impl CaProvider for BuiltIn {
         });
         Ok(())
     }
+}
+
+/// Reads and checks, and keeps nothing.
+pub(crate) fn check_options(
+    options: &OptionMap,
+    secrets: &SecretOptions,
+) -> Result<(), ProviderError> {
+    let decoded = DecodedOptions::decode(options)?;
+    let given = Given::decode(options, secrets)?;
+    given.read(&decoded.check()?).map(drop)
 }
 
 #[cfg(test)]

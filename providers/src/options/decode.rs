@@ -3,14 +3,14 @@
 use chancery_core::GoDuration;
 use serde_json::Value;
 
-use super::OptionMap;
+use super::{OptionMap, OptionProblem};
 
 use crate::ProviderError;
 
 /// Reads one option after another and gathers what is wrong.
 pub(crate) struct Decoder<'a> {
     options: &'a OptionMap,
-    problems: Vec<String>,
+    problems: Vec<OptionProblem>,
 }
 
 impl<'a> Decoder<'a> {
@@ -22,15 +22,14 @@ impl<'a> Decoder<'a> {
     }
 
     /// All problems as one error, sorted as Go sorts them.
-    pub(crate) fn finish(mut self) -> Result<(), ProviderError> {
-        if self.problems.is_empty() {
+    pub(crate) fn finish(self) -> Result<(), ProviderError> {
+        let problems = self.problems();
+        if problems.is_empty() {
             return Ok(());
         }
-        self.problems.sort();
-        let points: Vec<String> = self
-            .problems
+        let points: Vec<String> = problems
             .iter()
-            .map(|problem| format!("* {problem}"))
+            .map(|problem| format!("* {}", problem.text))
             .collect();
         Err(ProviderError::misconfigured(format!(
             "error decoding config: {} error(s) decoding:\n\n{}",
@@ -39,12 +38,21 @@ impl<'a> Decoder<'a> {
         )))
     }
 
+    /// All problems, sorted as Go sorts them.
+    pub(super) fn problems(mut self) -> Vec<OptionProblem> {
+        self.problems
+            .sort_by(|one, other| one.text.cmp(&other.text));
+        self.problems
+    }
+
     pub(super) fn duration(&mut self, name: &str, default: GoDuration) -> GoDuration {
         match self.value(name) {
             None => default,
             Some(Value::String(text)) => match GoDuration::parse(text) {
                 Ok(length) => length,
-                Err(error) => self.problem(format!("error decoding '{name}': {error}"), default),
+                Err(error) => {
+                    self.problem(name, format!("error decoding '{name}': {error}"), default)
+                }
             },
             Some(value) => match weak_int(value) {
                 Some(nanos) => GoDuration::from_nanos(nanos),
@@ -125,8 +133,8 @@ impl<'a> Decoder<'a> {
             .filter(|value| !value.is_null())
     }
 
-    fn problem<T>(&mut self, text: String, default: T) -> T {
-        self.problems.push(text);
+    fn problem<T>(&mut self, name: &str, text: String, default: T) -> T {
+        self.problems.push(OptionProblem::new(name, text));
         default
     }
 
@@ -141,13 +149,13 @@ impl<'a> Decoder<'a> {
         let text = format!(
             "cannot parse '{name}' as {kind}: {function}: parsing {text:?}: invalid syntax"
         );
-        self.problem(text, default)
+        self.problem(name, text, default)
     }
 
     fn wrong_type<T>(&mut self, name: &str, wanted: &str, value: &Value, default: T) -> T {
         let found = go_type(value);
         let text = format!("'{name}' expected type '{wanted}', got unconvertible type '{found}'");
-        self.problem(text, default)
+        self.problem(name, text, default)
     }
 }
 

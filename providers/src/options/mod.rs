@@ -13,7 +13,6 @@ use chancery_core::GoDuration;
 pub(crate) use self::decode::Decoder;
 pub use self::decode::same_name;
 pub use self::files::file_options;
-#[cfg(feature = "vault")]
 pub(crate) use self::secrets::PARAMS;
 pub use self::secrets::{SecretOptions, split_secrets};
 use crate::{KeySpec, ProviderError};
@@ -57,6 +56,49 @@ impl CaOptions {
     }
 }
 
+/// Something that is wrong with one option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OptionProblem {
+    /// The option by the API's name.
+    pub option: String,
+    /// What is wrong, in Consul's words where it has any.
+    pub text: String,
+}
+
+impl OptionProblem {
+    fn new(option: &str, text: impl Into<String>) -> Self {
+        Self {
+            option: option.to_owned(),
+            text: text.into(),
+        }
+    }
+}
+
+impl From<OptionProblem> for ProviderError {
+    fn from(problem: OptionProblem) -> Self {
+        Self::misconfigured(problem.text)
+    }
+}
+
+/// Everything that is wrong with the options that all providers share: first what cannot be
+/// decoded, then the rules that are broken.
+#[must_use]
+pub fn option_problems(options: &OptionMap) -> Vec<OptionProblem> {
+    let mut decoder = Decoder::new(options);
+    let decoded = DecodedOptions::read(&mut decoder);
+    let mut problems = decoder.problems();
+    // What could not be decoded stands at its default here, and breaks no rule itself.
+    let broken = decoded.broken_rules().into_iter().filter(|broken| {
+        problems
+            .iter()
+            .all(|problem| problem.option != broken.option)
+    });
+    let broken: Vec<_> = broken.collect();
+    problems.extend(broken);
+    problems
+}
+
 /// Options of the right types, whose rules are still unchecked.
 ///
 /// Apart from [`CaOptions`] because Consul checks a provider's own options between the two.
@@ -85,7 +127,13 @@ impl DecodedOptions {
     /// `Misconfigured`, naming everything that cannot be decoded.
     pub fn decode(options: &OptionMap) -> Result<Self, ProviderError> {
         let mut decoder = Decoder::new(options);
-        let decoded = Self {
+        let decoded = Self::read(&mut decoder);
+        decoder.finish()?;
+        Ok(decoded)
+    }
+
+    fn read(decoder: &mut Decoder<'_>) -> Self {
+        Self {
             leaf_cert_ttl: decoder.duration("LeafCertTTL", LEAF_TTL),
             intermediate_cert_ttl: decoder.duration("IntermediateCertTTL", INTERMEDIATE_TTL),
             root_cert_ttl: decoder.duration("RootCertTTL", ROOT_TTL),
@@ -97,9 +145,7 @@ impl DecodedOptions {
             leaf_key_type: decoder.text("LeafKeyType", "ec"),
             leaf_key_bits: decoder.int("LeafKeyBits", 0),
             skip_validate: decoder.bool("SkipValidate", false),
-        };
-        decoder.finish()?;
-        Ok(decoded)
+        }
     }
 
     /// Applies Consul's rules in Consul's order; `SkipValidate` skips those on durations.
@@ -107,15 +153,14 @@ impl DecodedOptions {
     /// # Errors
     /// `Misconfigured` with the first rule that is broken.
     pub fn check(&self) -> Result<CaOptions, ProviderError> {
-        if !self.skip_validate {
-            self.check_durations()?;
+        if let Some(problem) = self.broken_durations().into_iter().next() {
+            return Err(problem.into());
         }
         Ok(CaOptions {
-            leaf_cert_ttl: self.length("LeafCertTTL", self.leaf_cert_ttl)?,
-            intermediate_cert_ttl: self
-                .length("IntermediateCertTTL", self.intermediate_cert_ttl)?,
-            root_cert_ttl: self.length("RootCertTTL", self.root_cert_ttl)?,
-            bundle_max_age: self.length("BundleMaxAge", self.bundle_max_age)?,
+            leaf_cert_ttl: length("LeafCertTTL", self.leaf_cert_ttl)?,
+            intermediate_cert_ttl: length("IntermediateCertTTL", self.intermediate_cert_ttl)?,
+            root_cert_ttl: length("RootCertTTL", self.root_cert_ttl)?,
+            bundle_max_age: length("BundleMaxAge", self.bundle_max_age)?,
             private_key: self.private_key()?,
             leaf_key: self.leaf_key()?,
             // Consul takes a negative limit for none.
@@ -124,101 +169,131 @@ impl DecodedOptions {
         })
     }
 
-    fn check_durations(&self) -> Result<(), ProviderError> {
-        let (leaf, intermediate) = (self.leaf_cert_ttl, self.intermediate_cert_ttl);
-        if leaf < hours(1) {
-            return Err(ProviderError::misconfigured(format!(
-                "leaf cert TTL must be greater or equal than {}",
-                hours(1)
-            )));
+    /// Every rule that is broken, in Consul's order.
+    fn broken_rules(&self) -> Vec<OptionProblem> {
+        let mut broken = self.broken_durations();
+        if self.skip_validate {
+            let lengths = [
+                length("LeafCertTTL", self.leaf_cert_ttl),
+                length("IntermediateCertTTL", self.intermediate_cert_ttl),
+                length("RootCertTTL", self.root_cert_ttl),
+                length("BundleMaxAge", self.bundle_max_age),
+            ];
+            broken.extend(lengths.into_iter().filter_map(Result::err));
         }
-        if leaf > hours(8760) {
-            return Err(ProviderError::misconfigured(format!(
-                "leaf cert TTL must be less than {}",
-                hours(8760)
-            )));
-        }
-        if intermediate < hours(3) {
-            return Err(ProviderError::misconfigured(
-                "Intermediate Cert TTL must be greater or equal than 3h",
-            ));
-        }
-        // The leaf is at most a year here, so three of them do not overflow.
-        let three_leafs = GoDuration::from_nanos(leaf.as_nanos().saturating_mul(3));
-        if intermediate < three_leafs {
-            return Err(ProviderError::misconfigured(format!(
-                "Intermediate Cert TTL must be greater or equal than 3 * LeafCertTTL \
-                 (>={three_leafs})."
-            )));
-        }
-        if self.root_cert_ttl <= intermediate {
-            return Err(ProviderError::misconfigured(format!(
-                "root cert TTL is set and is not greater than intermediate cert ttl. \
-                 root cert ttl: {}, intermediate cert ttl: {intermediate}",
-                self.root_cert_ttl
-            )));
-        }
-        if self.bundle_max_age < hours(1) {
-            return Err(ProviderError::misconfigured(format!(
-                "BundleMaxAge must be greater or equal than {}, is {}",
-                hours(1),
-                self.bundle_max_age
-            )));
-        }
-        Ok(())
+        broken.extend(self.private_key().err());
+        broken.extend(self.leaf_key().err());
+        broken
     }
 
-    /// Even with `SkipValidate` a certificate must live for some time.
-    fn length(&self, name: &str, length: GoDuration) -> Result<Duration, ProviderError> {
-        length.positive().ok_or_else(|| {
-            ProviderError::misconfigured(format!("{name} must be more than 0s, is {length}"))
-        })
+    /// The rules on how long something lives. One that follows from another's breach is left out.
+    fn broken_durations(&self) -> Vec<OptionProblem> {
+        let mut broken = Vec::new();
+        if self.skip_validate {
+            return broken;
+        }
+        let (leaf, intermediate) = (self.leaf_cert_ttl, self.intermediate_cert_ttl);
+        // An absurd leaf saturates, and is refused for itself.
+        let three_leafs = GoDuration::from_nanos(leaf.as_nanos().saturating_mul(3));
+        let mut refuse = |option: &str, text: String| broken.push(OptionProblem::new(option, text));
+        let leaf_is_good = if leaf < hours(1) {
+            let least = hours(1);
+            let text = format!("leaf cert TTL must be greater or equal than {least}");
+            refuse("LeafCertTTL", text);
+            false
+        } else if leaf > hours(8760) {
+            let text = format!("leaf cert TTL must be less than {}", hours(8760));
+            refuse("LeafCertTTL", text);
+            false
+        } else {
+            true
+        };
+        if intermediate < hours(3) {
+            let text = "Intermediate Cert TTL must be greater or equal than 3h";
+            refuse("IntermediateCertTTL", text.to_owned());
+        } else if leaf_is_good && intermediate < three_leafs {
+            let text = format!(
+                "Intermediate Cert TTL must be greater or equal than 3 * LeafCertTTL \
+                 (>={three_leafs})."
+            );
+            refuse("IntermediateCertTTL", text);
+        }
+        if self.root_cert_ttl <= intermediate {
+            let root = self.root_cert_ttl;
+            let text = format!(
+                "root cert TTL is set and is not greater than intermediate cert ttl. \
+                 root cert ttl: {root}, intermediate cert ttl: {intermediate}"
+            );
+            refuse("RootCertTTL", text);
+        }
+        if self.bundle_max_age < hours(1) {
+            let (least, found) = (hours(1), self.bundle_max_age);
+            let text = format!("BundleMaxAge must be greater or equal than {least}, is {found}");
+            refuse("BundleMaxAge", text);
+        }
+        broken
     }
 
     /// Without a size it is the usual one. What agents ask for must pass the policy on requests,
     /// and that has no Ed25519, because Envoy's TLS does not take it.
-    fn leaf_key(&self) -> Result<KeySpec, ProviderError> {
+    fn leaf_key(&self) -> Result<KeySpec, OptionProblem> {
         match (self.leaf_key_type.as_str(), self.leaf_key_bits) {
             ("ec", 0 | 256) => Ok(KeySpec::EcP256),
             ("ec", 384) => Ok(KeySpec::EcP384),
             ("ec", 521) => Ok(KeySpec::EcP521),
-            ("ec", bits) => Err(ProviderError::misconfigured(format!(
-                "leaf key length is {bits} bits, with type 'ec' it must be one of (256, 384, 521)"
-            ))),
+            ("ec", bits) => Err(OptionProblem::new(
+                "LeafKeyBits",
+                format!(
+                    "leaf key length is {bits} bits, with type 'ec' it must be one of (256, 384, 521)"
+                ),
+            )),
             ("rsa", 0 | 2048) => Ok(KeySpec::Rsa2048),
             ("rsa", 4096) => Ok(KeySpec::Rsa4096),
-            ("rsa", bits) => Err(ProviderError::misconfigured(format!(
-                "leaf key length is {bits} bits, with type 'rsa' it must be 2048 or 4096"
-            ))),
-            (other, _) => Err(ProviderError::misconfigured(format!(
-                "leaf key type is {other:?}, must be either 'ec' or 'rsa'"
-            ))),
+            ("rsa", bits) => Err(OptionProblem::new(
+                "LeafKeyBits",
+                format!("leaf key length is {bits} bits, with type 'rsa' it must be 2048 or 4096"),
+            )),
+            (other, _) => Err(OptionProblem::new(
+                "LeafKeyType",
+                format!("leaf key type is {other:?}, must be either 'ec' or 'rsa'"),
+            )),
         }
     }
 
-    fn private_key(&self) -> Result<KeySpec, ProviderError> {
+    fn private_key(&self) -> Result<KeySpec, OptionProblem> {
         match (self.private_key_type.as_str(), self.private_key_bits) {
-            ("ec", 224) => Err(ProviderError::misconfigured(
+            ("ec", 224) => Err(OptionProblem::new(
+                "PrivateKeyBits",
                 "EC key length 224 is not supported, use one of (256, 384, 521) bits",
             )),
             ("ec", 256) => Ok(KeySpec::EcP256),
             ("ec", 384) => Ok(KeySpec::EcP384),
             ("ec", 521) => Ok(KeySpec::EcP521),
-            ("ec", _) => Err(ProviderError::misconfigured(
+            ("ec", _) => Err(OptionProblem::new(
+                "PrivateKeyBits",
                 "EC key length must be one of (224, 256, 384, 521) bits",
             )),
             ("rsa", 2048) => Ok(KeySpec::Rsa2048),
             ("rsa", 4096) => Ok(KeySpec::Rsa4096),
             // Ours: Consul has no Ed25519. There is one size of it, so none is asked for.
             ("ed25519", _) => Ok(KeySpec::Ed25519),
-            ("rsa", _) => Err(ProviderError::misconfigured(
+            ("rsa", _) => Err(OptionProblem::new(
+                "PrivateKeyBits",
                 "RSA key length must be 2048 or 4096 bits",
             )),
-            _ => Err(ProviderError::misconfigured(
+            _ => Err(OptionProblem::new(
+                "PrivateKeyType",
                 "private key type must be either 'ec' or 'rsa'",
             )),
         }
     }
+}
+
+/// Even with `SkipValidate` a certificate must live for some time.
+fn length(name: &str, length: GoDuration) -> Result<Duration, OptionProblem> {
+    length.positive().ok_or_else(|| {
+        OptionProblem::new(name, format!("{name} must be more than 0s, is {length}"))
+    })
 }
 
 const fn hours(count: i64) -> GoDuration {

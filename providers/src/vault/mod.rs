@@ -10,6 +10,7 @@ mod cross_sign;
 mod der;
 mod endpoints;
 mod failure;
+mod findings;
 mod held;
 mod intermediate;
 mod issuers;
@@ -36,13 +37,14 @@ use rustls_pki_types::CertificateDer;
 use tokio::sync::Mutex;
 
 use self::held::{Held, Intermediate, Root};
+pub(crate) use self::options::check_options;
 pub use self::preflight::{VaultRights, vault_policy};
 use self::session::Session;
 use self::set_up::CrossSigns;
 use crate::{
     AcceptIntermediateRequest, CaProvider, Capabilities, CleanUpRequest, ConfigureRequest,
-    CrossSignRequest, Description, IntermediateAnswer, IntermediateRequest, KeySpec, LeafRequest,
-    ProviderError, RootAnswer, RootRequest, SignIntermediateRequest,
+    CrossSignRequest, Description, Finding, IntermediateAnswer, IntermediateRequest, KeySpec,
+    LeafRequest, ProviderError, RootAnswer, RootRequest, SignIntermediateRequest,
 };
 
 /// The name that selects this provider in a configuration: Consul's.
@@ -218,6 +220,16 @@ impl CaProvider for Vault {
         held.retired = true;
         self.hold(held.clone());
         clean_up::clean_up(session, &held, request).await
+    }
+
+    async fn findings(&self) -> Vec<Finding> {
+        match &self.configured {
+            Some(configured) => {
+                let any = matches!(configured.cross_signs, CrossSigns::Any);
+                findings::of(&configured.session, any).await
+            }
+            None => Vec::new(),
+        }
     }
 }
 

@@ -4,18 +4,17 @@
 /// control character taken out.
 pub(super) fn redact(text: &str) -> String {
     let mut shown = String::new();
-    // A PEM block ends with the dashes after the words that follow its `-----END`.
-    let (mut in_block, mut ending) = (false, false);
+    let (mut in_block, mut at_end) = (false, false);
     for word in text.split_whitespace() {
         in_block |= word.starts_with("-----BEGIN");
-        ending |= in_block && word.starts_with("-----END");
+        at_end |= in_block && word.contains("-----END");
         let piece = if in_block || is_token(word) {
             "…"
         } else {
             word
         };
-        if ending && word.ends_with("-----") {
-            (in_block, ending) = (false, false);
+        if at_end && word.ends_with("-----") && !word.ends_with("-----END") {
+            (in_block, at_end) = (false, false);
         }
         let next = piece.chars().filter(|letter| !letter.is_control());
         if !shown.is_empty() {

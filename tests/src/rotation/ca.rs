@@ -103,6 +103,18 @@ impl Ca {
         Ok(())
     }
 
+    /// Gives the provider another key with its present options, so that it has another root; any
+    /// client of Consul's API can do so. Comes back when the new root signs.
+    ///
+    /// # Errors
+    /// [`RotationError`]
+    pub async fn give_key(&self) -> Result<(), RotationError> {
+        let mut configuration = self.get("/v1/connect/ca/configuration").await?;
+        let key = rcgen::KeyPair::generate().map_err(CredentialsError::from)?;
+        configuration["Config"]["PrivateKey"] = key.serialize_pem().into();
+        self.put(&configuration).await
+    }
+
     /// Has a new root made on the same provider; comes back when it signs.
     ///
     /// # Errors
@@ -121,10 +133,18 @@ impl Ca {
     }
 
     async fn order(&self, body: &Value) -> Result<(), RotationError> {
-        let path = "/v1/connect/ca/rotate";
+        let path = "/v1/chancery/ca/rotate";
         let answer = self.api.call("PUT", path, Some(body)).await;
         answer.map_err(AgentError::from)?.checked()?;
         Ok(())
+    }
+
+    /// Where it stands: what is running, what failed, what comes next.
+    ///
+    /// # Errors
+    /// [`RotationError::Agent`] with what the agent answered.
+    pub async fn status(&self) -> Result<Value, RotationError> {
+        self.get("/v1/chancery/ca/status").await
     }
 
     /// The roots that it serves now.

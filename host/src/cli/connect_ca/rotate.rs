@@ -1,6 +1,7 @@
 //! `chancery connect ca rotate`.
 
 use clap::Args;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::agent::ca::Plan;
@@ -47,17 +48,14 @@ impl Rotate {
             return Ok(0);
         }
         let answer = client.put(PATH, &[], Some(&self.body(false))).await;
-        let done: Value = answer.and_then(|answer| answer.json()).map_err(failed)?;
-        if done["signature_wanted"] == true {
+        let done: Done = answer.and_then(|answer| answer.json()).map_err(failed)?;
+        if done.signature_wanted {
             context.print(
                 "The intermediate must be signed outside: `chancery connect ca csr` shows its \
                  request",
             );
-        } else if done["changed"] == true {
-            context.print(format_args!(
-                "CA rotated! Epoch {} signs now.",
-                done["epoch"]
-            ));
+        } else if let Some(epoch) = done.epoch {
+            context.print(format_args!("CA rotated! Epoch {epoch} signs now."));
         } else {
             context.print("Nothing has changed.");
         }
@@ -72,6 +70,13 @@ impl Rotate {
             "DryRun": dry_run,
         })
     }
+}
+
+/// What came of it.
+#[derive(Deserialize)]
+struct Done {
+    epoch: Option<u64>,
+    signature_wanted: bool,
 }
 
 fn failed(error: ClientError) -> Failure {

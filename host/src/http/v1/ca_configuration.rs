@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chancery_core::{CaConfiguration, RotationCause};
-use chancery_providers::{OptionMap, SecretOptions, file_options, same_name};
+use chancery_providers::{OptionMap, file_options, same_name, split_secrets};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -116,7 +116,9 @@ impl Wanted {
             ));
         }
         let stored = current.filter(|current| current.provider == self.provider);
-        for name in file_options(&self.options, &SecretOptions::default()) {
+        // As the provider will get them: of two spellings the one that counts.
+        let (plain, secrets) = split_secrets(self.options.clone());
+        for name in file_options(&plain, &secrets) {
             let value = find(&self.options, &name);
             // What was sent back as it was shown.
             let kept = stored

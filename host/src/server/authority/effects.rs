@@ -1,7 +1,7 @@
 //! One effect, carried out.
 
 use chancery_core::{Authority, AuthorityCommand, Effect, OperationId, RotationCause};
-use chancery_providers::{CaProvider as _, CleanUpRequest, CleanUpScope, ErrorKind, ProviderError};
+use chancery_providers::{CaProvider as _, CleanUpRequest, CleanUpScope};
 use rustls_pki_types::CertificateDer;
 
 use super::issuer::Order;
@@ -137,10 +137,7 @@ impl AuthorityHost {
             Ok(signer) if signer.guard.describe().capabilities.cross_sign => {
                 self.cross_sign(&signer, &effect).await
             }
-            Ok(signer) => Err(AuthorityFailure::Provider {
-                provider: signer.provider(),
-                error: ProviderError::new(ErrorKind::Refused, CANNOT),
-            }),
+            Ok(_) => Err(AuthorityFailure::NoCrossSigning),
             Err(error) => Err(error),
         };
         match signed {
@@ -193,7 +190,3 @@ impl AuthorityHost {
 fn rotation(authority: &Authority) -> Option<&chancery_core::Rotation> {
     authority.record()?.rotation.as_deref()
 }
-
-/// Consul's text.
-pub(super) const CANNOT: &str = "The current CA Provider does not support cross-signing. You can try again \
-    with ForceWithoutCrossSigningSet but this may cause disruption - see documentation for more.";

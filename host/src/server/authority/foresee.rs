@@ -5,7 +5,6 @@ use std::time::Duration;
 use chancery_core::{Authority, RotationCause, Timestamp};
 use chancery_providers::{CaProvider as _, ErrorKind, ProviderError, same_name};
 
-use super::effects::CANNOT;
 use super::{AuthorityFailure, AuthorityHost, Change, ChangeError};
 
 /// What can be said of a change before it is begun.
@@ -54,7 +53,7 @@ impl AuthorityHost {
             .is_some_and(|current| current.provider != wanted.provider);
         let certain = other_provider || change.cause.wants_new_root();
         if certain && !cross_signs && !change.force {
-            return Err(ChangeError::GivenUp(CANNOT.to_owned()));
+            return Err(AuthorityFailure::NoCrossSigning.into());
         }
         let age = authority
             .configuration()

@@ -25,7 +25,7 @@ use super::basis::Basis;
 use super::issuer::{Issuer, is_self_issued, parse};
 use super::keys::CaKey;
 use crate::options::Decoder;
-use crate::{CaOptions, ConfigureRequest, KeySpec, ProviderError};
+use crate::{CaOptions, KeySpec, OptionMap, ProviderError, SecretOptions};
 
 /// Where the root comes from, and what signs under it.
 #[derive(Clone)]
@@ -94,8 +94,11 @@ pub(super) struct Given {
 
 impl Given {
     /// Decodes; refuses combinations that nothing can be made of.
-    pub(super) fn decode(request: &ConfigureRequest) -> Result<Self, ProviderError> {
-        let mut decoder = Decoder::new(&request.options);
+    pub(super) fn decode(
+        options: &OptionMap,
+        secrets: &SecretOptions,
+    ) -> Result<Self, ProviderError> {
+        let mut decoder = Decoder::new(options);
         let certificates = decoder.text("RootCert", "");
         let external = decoder.bool("ExternalIntermediate", false);
         let disabled = decoder.bool("DisableCrossSigning", false);
@@ -106,7 +109,7 @@ impl Given {
                  and never shown",
             ));
         }
-        let key = request.secrets.find("PrivateKey").cloned();
+        let key = secrets.find("PrivateKey").cloned();
         let problem = match (external, certificates.is_empty(), &key) {
             (false, false, None) => "must provide a private key when providing a root cert",
             (true, true, _) => {

@@ -17,9 +17,9 @@ use serde_json::json;
 use super::super::{BuiltIn, keys};
 use super::*;
 use crate::{
-    AcceptIntermediateRequest, CaProvider as _, CrossSignRequest, ErrorKind, ExtendedKeyUsage,
-    IntermediateAnswer, IntermediateRequest, IntermediateTemplate, LeafRequest, LeafTemplate,
-    RootRequest, RootTemplate, SecretOptions, SignIntermediateRequest, Validity,
+    AcceptIntermediateRequest, CaProvider as _, ConfigureRequest, CrossSignRequest, ErrorKind,
+    ExtendedKeyUsage, IntermediateAnswer, IntermediateRequest, IntermediateTemplate, LeafRequest,
+    LeafTemplate, RootRequest, RootTemplate, SecretOptions, SignIntermediateRequest, Validity,
 };
 
 const DOMAIN: &str = "11111111-2222-3333-4444-555555555555.consul";

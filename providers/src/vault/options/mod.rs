@@ -43,7 +43,10 @@ impl VaultOptions {
     /// Reads and checks, in Consul's order: types, credential, mounts, then what every provider
     /// shares, then what only we check.
     pub(super) fn parse(request: &ConfigureRequest) -> Result<Self, ProviderError> {
-        let options = &request.options;
+        Self::read(&request.options, &request.secrets)
+    }
+
+    fn read(options: &OptionMap, secrets: &SecretOptions) -> Result<Self, ProviderError> {
         let decoded = DecodedOptions::decode(options)?;
         let mut decoder = Decoder::new(options);
         let mut text = |name| decoder.text(name, "");
@@ -64,14 +67,14 @@ impl VaultOptions {
         };
         tls.skip_verify = decoder.bool("TLSSkipVerify", false);
         decoder.finish()?;
-        let method = Method::parse(auth_method(options), &request.secrets)?;
+        let method = Method::parse(auth_method(options), secrets)?;
         let root = mount(&root, "must provide a valid path to a root PKI backend")?;
         let intermediate = mount(
             &intermediate,
             "must provide a valid path for the intermediate PKI backend",
         )?;
         let shared = decoded.check()?;
-        if !root_cert.is_empty() || request.secrets.find("PrivateKey").is_some() {
+        if !root_cert.is_empty() || secrets.find("PrivateKey").is_some() {
             return Err(ProviderError::misconfigured(format!(
                 "PrivateKey and RootCert are options of the built-in CA: import your root into \
                  {root}/ in Vault, it is used from there"
@@ -124,6 +127,14 @@ impl TlsOptions {
             _ => Ok(()),
         }
     }
+}
+
+/// Reads and checks, and keeps nothing.
+pub(crate) fn check_options(
+    options: &OptionMap,
+    secrets: &SecretOptions,
+) -> Result<(), ProviderError> {
+    VaultOptions::read(options, secrets).map(drop)
 }
 
 /// The `AuthMethod` block, if there is one.
