@@ -331,3 +331,6 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 const SHORTEST_SLEEP: Duration = Duration::from_millis(200);
 /// When so little is left, a login is better than another try to renew.
 const LAST_MOMENT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;
