@@ -169,9 +169,17 @@ impl Authority {
             .into_iter()
             .chain(root.leafs_until)
             .fold(bundles, Timestamp::max);
-        Some(End {
-            began: out,
-            over: root.retire_at.map_or(over, |at| at.min(over)),
+        // The ends of leafs are moments, not waits: to see one pass proves nothing of a clock
+        // that is ahead.
+        Some(match root.retire_at {
+            Some(at) if at <= over => End {
+                began: out,
+                over: at,
+            },
+            _ => End {
+                began: Timestamp::ZERO,
+                over,
+            },
         })
     }
 

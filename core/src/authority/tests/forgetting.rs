@@ -135,6 +135,18 @@ fn a_clock_that_was_set_proves_nothing_for_an_hour() {
     stand.now += 1;
     stand.forget(100 + B + 600);
     assert!(!stand.has_root("r1"));
+    // Nor does a switch by a clock that is ahead of all leafs' ends prove them over.
+    let mut ahead = Stand::serving();
+    ahead.now = 10 * B;
+    ahead.rotate(RotationCause::NewKey, true).unwrap();
+    ahead.prepare("r2").unwrap();
+    let epoch = ahead.rotation().epoch;
+    ahead
+        .submit(AuthorityCommand::CannotCrossSign { epoch })
+        .unwrap();
+    ahead.try_it().unwrap();
+    ahead.forget(10 * B);
+    assert!(ahead.has_root("r1"));
     // A steady time that begins in the future is none.
     let mut odd = Stand::serving();
     odd.now = 100;
