@@ -91,6 +91,7 @@ impl Running {
             store,
             sealer,
             registered,
+            directory,
         } = open_store(config)?;
         let seed = random::hash_seed()?;
         let (server, writer) = Server::start(Arc::clone(&store), seed, clock).await?;
@@ -104,7 +105,7 @@ impl Running {
             // A provider that takes longer is waited for in the background.
             drop(tokio::time::timeout(FIRST_ROOT, authority.settle()).await);
         }
-        let settings = agent_settings(config, &server)?;
+        let settings = agent_settings(config, &server, directory)?;
         let local = local_state(config, &settings)?;
         let agent = Arc::new(Agent::new(settings, server, authority, local));
         if let Some(folder) = registered {
@@ -182,6 +183,7 @@ struct Opened {
     sealer: Arc<Sealer>,
     /// What clients registered; nothing survives in memory.
     registered: Option<Folder>,
+    directory: Option<DataDir>,
 }
 
 fn open_store(config: &Config) -> Result<Opened, RunError> {
@@ -190,6 +192,7 @@ fn open_store(config: &Config) -> Result<Opened, RunError> {
             store: Arc::new(MemoryStore::new(&TABLES)),
             sealer: Arc::new(Sealer::ephemeral()?),
             registered: None,
+            directory: None,
         });
     };
     let directory = DataDir::open_or_create(path)?;
@@ -200,10 +203,15 @@ fn open_store(config: &Config) -> Result<Opened, RunError> {
         store: Arc::new(store),
         sealer: Arc::new(sealer),
         registered: Some(directory.folder(REGISTERED)?),
+        directory: Some(directory),
     })
 }
 
-fn agent_settings(config: &Config, server: &Server) -> Result<AgentSettings, NoRandomness> {
+fn agent_settings(
+    config: &Config,
+    server: &Server,
+    data_dir: Option<DataDir>,
+) -> Result<AgentSettings, NoRandomness> {
     let view = server.view();
     let known = view.state().catalog().node(config.node.name.as_str());
     let node_id = match (config.node.id, known) {
@@ -231,6 +239,7 @@ fn agent_settings(config: &Config, server: &Server) -> Result<AgentSettings, NoR
             DefaultIntentionPolicy::Allow => DefaultPolicy::AclsDisabled,
             DefaultIntentionPolicy::Deny => DefaultPolicy::Deny,
         },
+        data_dir,
     })
 }
 

@@ -43,6 +43,7 @@ mod builtin;
 #[cfg(feature = "builtin")]
 pub mod conformance;
 mod error;
+mod finding;
 mod guard;
 mod key_spec;
 mod options;
@@ -56,11 +57,12 @@ mod vault;
 #[cfg(feature = "builtin")]
 pub use builtin::BuiltIn;
 pub use error::{ErrorKind, FailedCall, ProviderError};
+pub use finding::{Finding, Stops};
 pub use guard::{Call, Deadlines, Ending, Guard, GuardSettings, Limits, Observer, Outcome};
 pub use key_spec::KeySpec;
 pub use options::{
-    CaOptions, DecodedOptions, OptionMap, OptionProblem, SecretOptions, option_problems, same_name,
-    split_secrets,
+    CaOptions, DecodedOptions, OptionMap, OptionProblem, SecretOptions, file_options,
+    option_problems, same_name, split_secrets,
 };
 pub use provider::CaProvider;
 pub use registry::{check_options, create, names, signature_check};
@@ -71,4 +73,4 @@ pub use request::{
     RootTemplate, SignIntermediateRequest, Validity,
 };
 #[cfg(feature = "vault")]
-pub use vault::{Vault, VaultRights, file_options, vault_policy};
+pub use vault::{Vault, VaultRights, vault_policy};

@@ -18,8 +18,8 @@ use rustls_pki_types::CertificateDer;
 
 use crate::{
     AcceptIntermediateRequest, CleanUpRequest, ConfigureRequest, CrossSignRequest, Description,
-    IntermediateAnswer, IntermediateRequest, LeafRequest, ProviderError, RootAnswer, RootRequest,
-    SignIntermediateRequest,
+    Finding, IntermediateAnswer, IntermediateRequest, LeafRequest, ProviderError, RootAnswer,
+    RootRequest, SignIntermediateRequest,
 };
 
 /// A certificate authority behind Chancery.
@@ -129,6 +129,15 @@ pub trait CaProvider: Send + Sync {
     /// Removes nothing that [`keep`](CleanUpRequest::keep) names, nor what it did not make.
     /// Errors: `Unavailable`, `Unauthorised`. Guard: deadline, retries.
     async fn clean_up(&self, request: &CleanUpRequest) -> Result<(), ProviderError>;
+
+    /// What an operator should know in time, for `chancery doctor` and its metric.
+    ///
+    /// Asked now and then, at any time after `configure`, concurrently with everything else; may
+    /// ask the backend. What cannot be found out is a finding too. Nothing is persisted. Guard:
+    /// deadline. The default has nothing to say.
+    async fn findings(&self) -> Vec<Finding> {
+        Vec::new()
+    }
 }
 
 /// So that a [`Guard`](crate::Guard) can hold what the registry made.
@@ -183,5 +192,9 @@ impl CaProvider for Box<dyn CaProvider> {
 
     async fn clean_up(&self, request: &CleanUpRequest) -> Result<(), ProviderError> {
         (**self).clean_up(request).await
+    }
+
+    async fn findings(&self) -> Vec<Finding> {
+        (**self).findings().await
     }
 }

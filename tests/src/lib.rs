@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod canary;
 mod harness;
 pub mod hostile;
 mod load;
@@ -13,6 +14,7 @@ pub mod simulation;
 mod vault;
 
 pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
+pub use canary::Canary;
 pub use harness::{
     BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
     profile, target_directory,

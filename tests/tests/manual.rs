@@ -229,6 +229,14 @@ async fn a_copied_data_directory_is_the_same_agent_elsewhere() {
         .await
         .unwrap();
     assert_eq!(ran.code, 0, "{}", ran.output);
+    let doctor = "chancery doctor -within 24h";
+    let ran = terminal.run(doctor).await.unwrap();
+    // A test's disk may have little room, which is a warning.
+    assert!(ran.code < 2, "{}", ran.output);
+    for subject in ["active root", "disk", "first handshake fails"] {
+        assert!(ran.output.contains(subject), "{}", ran.output);
+        assert!(page.text().contains(subject), "{subject}");
+    }
     let before = (get(&terminal, ROOTS).await, get(&terminal, SERVICES).await);
     assert!(before.1.get("db").is_some(), "{}", before.1);
     assert_eq!(terminal.end().await.unwrap(), [Some(0)]);

@@ -143,9 +143,9 @@ async fn new_keys_another_life_and_an_emergency_under_traffic_lose_nothing() {
     eventually(SOON, async || call(web.upstream("held")).await)
         .await
         .unwrap();
-    let load = stage.load(10);
+    let load = stage.load(20);
     for number in 1..=3 {
-        stage.ca.rotate().await.unwrap();
+        stage.ca.give_key().await.unwrap();
         assert_eq!(stage.ca.roots().await.unwrap().roots.len(), number + 1);
         let leaf = stage.ca.leaf("fresh").await.unwrap();
         assert_eq!(leaf.length(), number + 1, "{}", leaf.chain_pem);
@@ -160,18 +160,19 @@ async fn new_keys_another_life_and_an_emergency_under_traffic_lose_nothing() {
         // Who knows nothing of it gets in, and is let in by those who moved.
         before.call(stage.db.public()).await.unwrap();
         call(web.upstream("held")).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let longer = json!({"LeafCertTTL": "24h", "CSRMaxPerSecond": 0});
     let roots = stage.ca.roots().await.unwrap();
     stage.ca.configure("consul", &longer).await.unwrap();
     assert_eq!(stage.ca.roots().await.unwrap().ids(), roots.ids());
     // Five new keys within the age that bundles may have are as many as a path has room for.
-    stage.ca.rotate_in_emergency("1000h").await.unwrap();
-    stage.ca.rotate().await.unwrap();
+    stage.ca.give_key().await.unwrap();
+    stage.ca.give_key().await.unwrap();
     stage.wait_moved().await;
     before.call(stage.db.public()).await.unwrap();
     call(web.upstream("held")).await.unwrap();
-    let sixth = stage.ca.rotate().await.unwrap_err().to_string();
+    let sixth = stage.ca.give_key().await.unwrap_err().to_string();
     assert!(sixth.contains("certificates"), "{sixth}");
     let tally = stopped(load);
     println!("{tally}");
@@ -201,7 +202,7 @@ async fn retired_roots_and_links_go_and_nothing_breaks() {
     let first = stage.ca.roots().await.unwrap();
     let load = stage.load(20);
     let ordered = Instant::now();
-    stage.ca.rotate().await.unwrap();
+    stage.ca.give_key().await.unwrap();
     let leaf = stage.ca.leaf("fresh").await.unwrap();
     let age = ordered.elapsed();
     assert_eq!(

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use chancery_core::{Datacenter, DefaultPolicy, NodeId, NodeName};
 
+use crate::store::DataDir;
+
 /// The agent's own facts, fixed for its life.
 #[derive(Clone, Debug)]
 #[expect(
@@ -28,4 +30,6 @@ pub struct AgentSettings {
     pub connect: bool,
     /// What holds when no intention matches.
     pub default_policy: DefaultPolicy,
+    /// Where the state survives; `None` in memory.
+    pub data_dir: Option<DataDir>,
 }

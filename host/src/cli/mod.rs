@@ -11,6 +11,7 @@ mod connect_proxy;
 mod connection;
 mod context;
 mod demo;
+mod doctor;
 mod intention;
 mod services;
 #[cfg(test)]
@@ -41,6 +42,7 @@ enum Command {
     #[command(subcommand)]
     Connect(connect::Connect),
     Demo(demo::Demo),
+    Doctor(doctor::Doctor),
     #[command(subcommand)]
     Intention(intention::Intention),
     #[command(subcommand)]
@@ -72,6 +74,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>, context: &mut Context<'_>)
             Command::Agent(command) => command.run(context),
             Command::Connect(command) => command.run(context),
             Command::Demo(command) => command.run(context),
+            Command::Doctor(command) => command.run(context),
             Command::Intention(command) => command.run(context),
             Command::Services(command) => command.run(context),
             Command::Validate(command) => command.run(context),

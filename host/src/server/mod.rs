@@ -136,6 +136,12 @@ impl Server {
         self.published.load()
     }
 
+    /// Whether changes are still taken. Once a write has failed none is, until a restart.
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        !self.requests.is_closed()
+    }
+
     /// The clock that all decisions of this server use.
     #[must_use]
     pub const fn clock(&self) -> Clock {

@@ -22,7 +22,7 @@ mod seal;
 
 use async_trait::async_trait;
 
-pub use data_dir::{DataDir, DataDirError, Folder};
+pub use data_dir::{DataDir, DataDirError, Folder, Room};
 pub use error::StoreError;
 pub use file::FileStore;
 pub use memory::MemoryStore;

@@ -25,8 +25,8 @@ use self::observer::Watch;
 pub use self::observer::{Call, Ending, Observer, Outcome};
 use crate::{
     AcceptIntermediateRequest, CaProvider, CleanUpRequest, ConfigureRequest, CrossSignRequest,
-    Description, IntermediateAnswer, IntermediateRequest, LeafRequest, Operation, ProviderError,
-    RootAnswer, RootRequest, SignIntermediateRequest,
+    Description, Finding, IntermediateAnswer, IntermediateRequest, LeafRequest, Operation,
+    ProviderError, RootAnswer, RootRequest, SignIntermediateRequest, Stops,
 };
 
 /// Wraps a provider; implements every method of the trait itself.
@@ -305,6 +305,20 @@ impl<P: CaProvider> CaProvider for Guard<P> {
     async fn clean_up(&self, request: &CleanUpRequest) -> Result<(), ProviderError> {
         self.call(Operation::CleanUp, move || self.provider.clean_up(request))
             .await
+    }
+
+    async fn findings(&self) -> Vec<Finding> {
+        let deadline = self.deadlines.leaf;
+        let asked = tokio::time::timeout(deadline, self.provider.findings()).await;
+        asked.unwrap_or_else(|_elapsed| {
+            vec![Finding::new(
+                format!("provider {}", self.name),
+                format!("it did not say how it is within {} s", deadline.as_secs()),
+                "see whether its backend can be reached",
+                None,
+                Stops::Nothing,
+            )]
+        })
     }
 }
 

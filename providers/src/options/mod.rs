@@ -3,6 +3,7 @@
 //! The texts of errors and the order of checks are Consul's, because its clients see them.
 
 mod decode;
+mod files;
 mod secrets;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use chancery_core::GoDuration;
 
 pub(crate) use self::decode::Decoder;
 pub use self::decode::same_name;
+pub use self::files::file_options;
 #[cfg(feature = "vault")]
 pub(crate) use self::secrets::PARAMS;
 pub use self::secrets::{SecretOptions, split_secrets};

@@ -37,7 +37,6 @@ use tokio::sync::Mutex;
 
 use self::held::{Held, Intermediate, Root};
 pub(crate) use self::options::check_options;
-pub use self::options::file_options;
 pub use self::preflight::{VaultRights, vault_policy};
 use self::session::Session;
 use crate::{

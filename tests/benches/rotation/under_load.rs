@@ -137,7 +137,7 @@ impl Stage {
         let stale = StaleLoad::start(before, self.public);
         let begin = Instant::now();
         match kind {
-            Kind::NewKey => self.ca.rotate().await?,
+            Kind::NewKey => self.ca.give_key().await?,
             Kind::WithoutCrossSigning => {
                 let options = own(&format!("bench {number}"))?;
                 self.ca.force("consul", &options).await?;

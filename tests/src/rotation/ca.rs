@@ -103,6 +103,18 @@ impl Ca {
         Ok(())
     }
 
+    /// Gives the provider another key with its present options, so that it has another root; any
+    /// client of Consul's API can do so. Comes back when the new root signs.
+    ///
+    /// # Errors
+    /// [`RotationError`]
+    pub async fn give_key(&self) -> Result<(), RotationError> {
+        let mut configuration = self.get("/v1/connect/ca/configuration").await?;
+        let key = rcgen::KeyPair::generate().map_err(CredentialsError::from)?;
+        configuration["Config"]["PrivateKey"] = key.serialize_pem().into();
+        self.put(&configuration).await
+    }
+
     /// Has a new root made on the same provider; comes back when it signs.
     ///
     /// # Errors

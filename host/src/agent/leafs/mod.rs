@@ -186,11 +186,16 @@ impl Leafs {
         index: u64,
         deadline: Option<Instant>,
     ) -> Result<Served, LeafError> {
-        let first = self.current(service).await?;
-        if first.leaf.index != index {
-            return Ok(first);
-        }
         let entry = self.entry(service);
+        entry.asked(self.inner.clock);
+        let held = entry.leaf().filter(|leaf| leaf.index == index);
+        // One of an older issuer is replaced at its slot: whoever waits already has it.
+        if !held.is_some_and(|leaf| self.is_valid(&leaf)) {
+            let first = self.current(service).await?;
+            if first.leaf.index != index {
+                return Ok(first);
+            }
+        }
         let mut updates = entry.subscribe();
         let changed = async {
             loop {
@@ -208,13 +213,13 @@ impl Leafs {
             None => Some(changed.await),
         };
         entry.asked(self.inner.clock);
-        Ok(waited.map_or(
-            Served {
-                leaf: first.leaf,
-                hit: false,
-            },
-            |leaf| Served { leaf, hit: true },
-        ))
+        if let Some(leaf) = waited {
+            return Ok(Served { leaf, hit: true });
+        }
+        match entry.leaf().filter(|leaf| self.is_valid(leaf)) {
+            Some(leaf) => Ok(Served { leaf, hit: false }),
+            None => self.current(service).await,
+        }
     }
 
     /// How many leafs there are.

@@ -249,6 +249,29 @@ async fn ten_thousand_services_of_twenty_agents_move_evenly() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reader_that_comes_to_wait_after_the_change_waits_for_the_slot() {
+    let (leafs, source) = leafs();
+    let first = leafs.current(&web()).await.unwrap().leaf;
+    let at = Instant::now() + Duration::from_secs(60);
+    *source.schedule.lock().unwrap() = at;
+    source.issuer.send_replace("bb".to_owned());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let next = leafs.next(&web(), first.index, None).await.unwrap().leaf;
+    assert_eq!(next.issuer_key_id, "bb");
+    assert!(Instant::now() >= at);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_whose_leaf_ends_while_it_waits_is_not_given_that_one() {
+    let (leafs, source) = leafs();
+    let first = leafs.current(&web()).await.unwrap().leaf;
+    source.broken.store(true, Ordering::Relaxed);
+    let deadline = Instant::now() + LIFE + Duration::from_secs(1);
+    let served = leafs.next(&web(), first.index, Some(deadline)).await;
+    assert!(matches!(served, Err(LeafError::Failed(_))), "{served:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_limited_agent_comes_back_once_in_a_window() {
     let (leafs, source) = leafs();
     source.registered.store(true, Ordering::Relaxed);

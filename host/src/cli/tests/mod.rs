@@ -1,5 +1,6 @@
 mod connect_ca;
 mod connect_proxy;
+mod doctor;
 mod intention;
 mod server;
 mod services;

@@ -49,6 +49,7 @@ pub(super) async fn serve_with(adjust: impl FnOnce(&mut HttpSettings)) -> Served
         dev: false,
         connect: true,
         default_policy: DefaultPolicy::AclsDisabled,
+        data_dir: None,
     };
     let agent = Arc::new(Agent::new(settings, server, authority, local));
     let mut http = HttpSettings::default();

@@ -3,6 +3,7 @@
 mod bad_ca;
 mod bounds;
 mod ca;
+mod care;
 mod framing;
 mod guarded;
 mod harness;

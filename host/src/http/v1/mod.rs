@@ -4,6 +4,7 @@ mod agent;
 mod agent_check;
 mod agent_connect;
 mod ca_configuration;
+mod care;
 mod catalog;
 mod chancery;
 mod chancery_ca;
@@ -43,6 +44,7 @@ pub(crate) static ROUTES: &[Route] = &[
     route!("/v1/agent/connect/authorize", POST ServiceWriteAndIntentionRead agent_connect::authorize),
     route!("/v1/agent/connect/ca/leaf/", GET ServiceWrite agent_connect::leaf),
     route!("/v1/agent/connect/ca/roots", GET Anyone agent_connect::roots),
+    route!("/v1/agent/metrics", GET AgentRead care::metrics),
     route!("/v1/agent/self", GET AgentRead agent::about_itself),
     route!("/v1/agent/service/", GET ServiceRead agent::service),
     route!("/v1/agent/service/deregister/", PUT ServiceWrite agent::deregister),
@@ -66,6 +68,7 @@ pub(crate) static ROUTES: &[Route] = &[
     ),
     route!("/v1/chancery/ca/signed", PUT OperatorWrite chancery_ca::signed),
     route!("/v1/chancery/ca/status", GET OperatorRead chancery_ca::status),
+    route!("/v1/chancery/doctor", GET AgentRead care::doctor),
     route!("/v1/chancery/intentions/explain", GET IntentionRead chancery::explain),
     route!(
         "/v1/connect/ca/configuration",

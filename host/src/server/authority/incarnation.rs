@@ -11,6 +11,7 @@ use chancery_providers::{
 
 use super::{AuthorityFailure, AuthorityHost, lock};
 use crate::crypto;
+use crate::metrics::Metrics;
 
 /// A provider of one epoch, configured.
 pub(super) struct Incarnation {
@@ -98,7 +99,7 @@ impl AuthorityHost {
             clock: Arc::new(move || clock.now().wall),
             deadlines: Deadlines::default(),
             limits: Limits::from(&options),
-            observer: Arc::new(()),
+            observer: Arc::<Metrics>::clone(&self.inner.metrics),
         };
         let mut guard = Guard::new(create(name).map_err(AuthorityFailure::Unknown)?, settings);
         guard

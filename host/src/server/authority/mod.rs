@@ -5,6 +5,7 @@ mod change;
 mod desk;
 mod effects;
 mod foresee;
+mod health;
 mod incarnation;
 mod issuer;
 mod run;
@@ -23,10 +24,12 @@ use chancery_core::{
 };
 use chancery_providers::{CaOptions, OptionMap, ProviderError, SecretOptions, create};
 
+use self::health::Health;
 use self::incarnation::{Incarnation, Incarnations};
 use self::run::Steadiness;
 use self::slots::Slots;
 use super::{Server, SubmitError};
+use crate::metrics::Metrics;
 use crate::random::{self, NoRandomness};
 use crate::store::{SealError, Sealer};
 
@@ -132,6 +135,8 @@ struct Inner {
     /// Held while a change is checked and begun.
     changing: tokio::sync::Mutex<()>,
     slots: Mutex<Slots>,
+    metrics: Arc<Metrics>,
+    health: Health,
 }
 
 impl AuthorityHost {
@@ -151,6 +156,8 @@ impl AuthorityHost {
                 steadiness: Mutex::new(Steadiness::new(now)),
                 changing: tokio::sync::Mutex::default(),
                 slots: Mutex::default(),
+                metrics: Arc::default(),
+                health: Health::default(),
             }),
         }
     }
@@ -239,6 +246,12 @@ impl AuthorityHost {
     #[must_use]
     pub fn last_given_up(&self) -> Option<(Epoch, String)> {
         lock(&self.inner.given_up).clone()
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
     }
 
     /// The server.

@@ -43,6 +43,8 @@ pub struct EffectFailure {
 pub(super) struct Steadiness {
     since: Timestamp,
     looked: Now,
+    /// By how much it was last set, forward or back, and when that was seen.
+    set: Option<(Timestamp, Duration)>,
 }
 
 impl Steadiness {
@@ -50,6 +52,7 @@ impl Steadiness {
         Self {
             since: now.wall,
             looked: now,
+            set: None,
         }
     }
 
@@ -63,12 +66,18 @@ impl Steadiness {
             .max(expected.saturating_since(now.wall));
         if apart > DRIFT {
             self.since = now.wall;
+            self.set = Some((now.wall, apart));
         }
         self.looked = now;
     }
 
     pub(super) const fn since(&self) -> Timestamp {
         self.since
+    }
+
+    /// When the wall clock was last set, and by how much.
+    pub(super) const fn set(&self) -> Option<(Timestamp, Duration)> {
+        self.set
     }
 
     /// How long until something that was over at `over` may be forgotten; `None` if it may now.
@@ -197,6 +206,7 @@ impl AuthorityHost {
                     reason: String::new(),
                     again: now.mono,
                 });
+                self.inner.metrics.effect_failed(key.0);
                 failed.count = failed.count.saturating_add(1);
                 failed.reason = error.to_string();
                 let pause = RETRY_FIRST

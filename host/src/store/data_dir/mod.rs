@@ -5,6 +5,7 @@
 //! open, overwrite or hand out a file of their choice.
 
 mod folder;
+mod room;
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
@@ -17,6 +18,7 @@ use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 pub use folder::Folder;
+pub use room::Room;
 
 /// A data directory, checked, and locked against a second agent for as long as a clone lives.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use chancery_core::Secret;
 use serde_json::Value;
 
 use super::auth::Method;
-use crate::options::{Decoder, OptionMap, PARAMS, SecretOptions, same_name};
+use crate::options::{Decoder, OptionMap, SecretOptions, same_name};
 use crate::{CaOptions, ConfigureRequest, DecodedOptions, ProviderError};
 
 /// What an operator has said about Vault, checked.
@@ -137,35 +137,6 @@ pub(crate) fn check_options(
     VaultOptions::read(options, secrets).map(drop)
 }
 
-/// Which of `options` make the program open a file: none of them may come from a request.
-///
-/// Names are given as the API spells them; those inside of `AuthMethod.Params` with that in
-/// front. For options whose secrets have been taken out already, and for those where not.
-#[must_use]
-pub fn file_options(options: &OptionMap, secrets: &SecretOptions) -> Vec<String> {
-    let given = |map: &OptionMap, name: &str| {
-        map.iter().any(|(key, value)| {
-            same_name(name, key) && !value.is_null() && value.as_str() != Some("")
-        })
-    };
-    let mut named: Vec<String> = FILES
-        .into_iter()
-        .filter(|name| given(options, name))
-        .map(str::to_owned)
-        .collect();
-    let open = auth_method(options).and_then(|method| find(method, "Params"));
-    let sealed = secrets
-        .find(PARAMS)
-        .and_then(|params| serde_json::from_slice::<Value>(params.expose()).ok());
-    for params in [open, sealed.as_ref()].into_iter().flatten() {
-        if let Value::Object(params) = params {
-            let files = PARAM_FILES.into_iter().filter(|name| given(params, name));
-            named.extend(files.map(|name| format!("{PARAMS}.{name}")));
-        }
-    }
-    named
-}
-
 /// The `AuthMethod` block, if there is one.
 fn auth_method(options: &OptionMap) -> Option<&OptionMap> {
     find(options, "AuthMethod").and_then(Value::as_object)
@@ -244,14 +215,5 @@ const fn plain(byte: u8) -> bool {
 }
 
 const LONGEST_PATH: usize = 256;
-const FILES: [&str; 4] = ["CAFile", "CAPath", "CertFile", "KeyFile"];
-const PARAM_FILES: [&str; 5] = [
-    "path",
-    "role_id_file_path",
-    "secret_id_file_path",
-    "token_file_path",
-    "token_path",
-];
-
 #[cfg(test)]
 mod tests;

@@ -212,17 +212,3 @@ fn mistakes_are_told_in_consuls_order() {
     }
     parse(options).unwrap();
 }
-
-#[test]
-fn options_that_name_a_file_are_known_in_either_state() {
-    let Value::Object(options) = json!({
-        "ca_file": "a", "CertFile": "", "KeyFile": null, "Address": "b",
-        "auth_method": { "type": "approle", "params": { "secretIdFilePath": "c", "role_id": "d" } },
-    }) else {
-        panic!("an object");
-    };
-    let expected = ["CAFile", "AuthMethod.Params.secret_id_file_path"];
-    assert_eq!(file_options(&options, &SecretOptions::default()), expected);
-    let (options, secrets) = split_secrets(options);
-    assert_eq!(file_options(&options, &secrets), expected);
-}

@@ -1,0 +1,28 @@
+//! What the provider says about itself.
+
+use chancery_core::Timestamp;
+use chancery_providers::{Finding as Said, Stops};
+
+use super::{Finding, State};
+
+pub(super) fn findings(said: Vec<Said>, now: Timestamp) -> Vec<Finding> {
+    said.into_iter().map(|said| of_one(said, now)).collect()
+}
+
+fn of_one(said: Said, now: Timestamp) -> Finding {
+    let bites = said.at.is_none_or(|at| at <= now);
+    let state = match said.stops {
+        Stops::Nothing if said.at.is_none() => State::Fine,
+        Stops::Signing if bites => State::Broken,
+        _ => State::Due,
+    };
+    let mut finding = Finding::new(state, said.subject, said.what);
+    finding.at = said.at;
+    if !said.advice.is_empty() {
+        finding = finding.advice(said.advice);
+    }
+    if said.stops == Stops::Signing {
+        finding = finding.unsigned_from(said.at.unwrap_or(now));
+    }
+    finding
+}
