@@ -216,7 +216,8 @@ async fn a_copied_data_directory_is_the_same_agent_elsewhere() {
     let sample = terminal.filled(&page.blocks("hcl")[0]);
     let file = terminal.folder().join("agent.hcl");
     std::fs::write(&file, &sample).unwrap();
-    let [start, save] = page.commands().try_into().unwrap();
+    let (_, commands) = ca_commands(&page);
+    let [start, save] = commands.try_into().unwrap();
 
     terminal.run(&start).await.unwrap();
     let ran = terminal
@@ -274,6 +275,51 @@ async fn a_copied_data_directory_is_the_same_agent_elsewhere() {
 
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o750)).unwrap();
     assert_refused(&terminal.run(refusing).await.unwrap(), &page, "chmod 700");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ca_is_changed_as_the_page_says() {
+    let page = Page::read("host/docs/operations.md").unwrap();
+    let mut terminal = Terminal::new().unwrap();
+    let state = terminal.folder().join("state");
+    terminal.replace("/var/lib/chancery", &state.display().to_string());
+    let sample = terminal.filled(&page.blocks("hcl")[0]);
+    std::fs::write(terminal.folder().join("agent.hcl"), sample).unwrap();
+    let wanted = &page.blocks("json")[0];
+    std::fs::write(terminal.folder().join("ca.json"), wanted).unwrap();
+    let (changes, others) = ca_commands(&page);
+    terminal.run(&others[0]).await.unwrap();
+    let mut said = String::new();
+    for command in &changes {
+        let ran = terminal.run(command).await.unwrap();
+        assert_eq!(ran.code, 0, "{command}: {}", ran.output);
+        said += &ran.output;
+    }
+    for part in [
+        "State:         serving",
+        "\t\"Provider\": \"consul\"",
+        "Configuration updated!",
+        "New root:      yes",
+        "At risk:       nothing",
+        "CA rotated! Epoch",
+        "compromised key",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let ran = terminal.run("chancery connect ca status").await.unwrap();
+    let retired = ran.output.matches("  retired  ").count();
+    // The new curve, the rotation and the drill.
+    assert_eq!(retired, 3, "{}", ran.output);
+    assert!(ran.output.contains("ec 384"), "{}", ran.output);
+    let ran = terminal.run("chancery connect ca abandon").await.unwrap();
+    assert_eq!(ran.code, 1, "{}", ran.output);
+    terminal.end().await.unwrap();
+}
+
+/// The commands of a page that are about the CA, and the others.
+fn ca_commands(page: &Page) -> (Vec<String>, Vec<String>) {
+    let commands = page.commands().into_iter();
+    commands.partition(|command| command.starts_with("chancery connect ca "))
 }
 
 const ROOTS: &str = "/v1/connect/ca/roots";

@@ -57,9 +57,15 @@ impl SetConfig {
         }
         let client = self.connection.client(context)?;
         let body = Value::Object(body);
-        Context::wait_for(client.put(PATH, &[], Some(&body)))?
+        let answer = Context::wait_for(client.put(PATH, &[], Some(&body)))?;
+        let answer = answer
             .map_err(|error| Failure::new(format!("Error setting CA configuration: {error}")))?;
-        context.print("Configuration updated!");
+        // It says so if something is still to be done.
+        if answer.body().is_empty() {
+            context.print("Configuration updated!");
+        } else {
+            context.print(String::from_utf8_lossy(answer.body()).trim_end());
+        }
         Ok(0)
     }
 }

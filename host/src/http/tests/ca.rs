@@ -348,3 +348,67 @@ async fn what_a_rotation_cannot_be_is_refused() {
     assert_eq!(reply.status, 400, "{reply:?}");
     assert_eq!(served.json(STATUS).await["epoch"], 1);
 }
+
+/// A root that is kept elsewhere.
+fn offline_root() -> (rcgen::CertificateParams, rcgen::KeyPair, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.key_usages = vec![
+        rcgen::KeyUsagePurpose::KeyCertSign,
+        rcgen::KeyUsagePurpose::CrlSign,
+    ];
+    let pem = params.self_signed(&key).unwrap().pem();
+    (params, key, pem)
+}
+
+#[tokio::test]
+async fn an_offline_root_signs_the_request_and_then_leafs_come_from_it() {
+    let served = serve_ca().await;
+    let (params, key, root) = offline_root();
+    let body = json!({"Provider": "consul", "Config": {
+        "RootCert": root, "ExternalIntermediate": true,
+    }});
+    let waiting = served.put(PATH, &body).await;
+    assert_eq!(waiting.status, 202, "{waiting:?}");
+    assert!(waiting.body.contains("set-signed"), "{waiting:?}");
+    let status = served.json(STATUS).await;
+    assert_eq!(status["rotation"]["step"], "awaiting signature");
+    assert_eq!(status["rotation"]["gives_up_at"], Value::Null);
+    let busy = served.put(PATH, &json!({"Provider": "consul"})).await;
+    assert_answer(&busy, 500, "CA is already in state \"RECONFIGURING\"");
+
+    const CSR: &str = "/v1/chancery/ca/csr";
+    let request = served.get(CSR).await.body;
+    assert_eq!(served.put_text(CSR, "").await.body, request);
+    let refused = served.put_text("/v1/chancery/ca/signed", &root).await;
+    assert_eq!(refused.status, 500, "{refused:?}");
+    assert_eq!(served.get(CSR).await.body, request, "it waits for another");
+
+    let mut signing = rcgen::CertificateSigningRequestParams::from_pem(&request).unwrap();
+    signing.params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+    signing.params.key_usages.clone_from(&params.key_usages);
+    signing.params.use_authority_key_identifier_extension = true;
+    let issuer = rcgen::Issuer::new(params, key);
+    let signed = signing.signed_by(&issuer).unwrap().pem();
+    let accepted = served.put_text("/v1/chancery/ca/signed", &signed).await;
+    assert_answer(&accepted, 200, "");
+    let status = served.json(STATUS).await;
+    assert_eq!(
+        (&status["epoch"], &status["rotation"]),
+        (&json!(2), &Value::Null)
+    );
+    assert_eq!(status["intermediate"]["signed_outside"], true);
+    assert_eq!(status["intermediate"]["renew_at"], Value::Null);
+    let leaf = served.json("/v1/agent/connect/ca/leaf/web").await;
+    let chain = leaf["CertPEM"].as_str().unwrap();
+    // The leaf, its issuer, and what leads to the root before.
+    assert_eq!(chain.matches("BEGIN CERTIFICATE").count(), 3);
+    let plan: Value =
+        serde_json::from_str(&served.put(ROTATE, &json!({"DryRun": true})).await.body).unwrap();
+    assert_eq!(
+        plan["refused"],
+        "error configuring provider: the root is the one in RootCert: to have another, put that \
+         there"
+    );
+}
