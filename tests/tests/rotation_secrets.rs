@@ -104,8 +104,8 @@ fn wrong(key: &str, broken: &str) -> Vec<(&'static str, Value)> {
             change(json!({"PrivateKey": broken})),
         ),
         (
-            "a key where a time belongs",
-            change(json!({"LeafCertTTL": broken, "PrivateKey": key})),
+            "a key beside a time that is none",
+            change(json!({"LeafCertTTL": "soon", "PrivateKey": key})),
         ),
         (
             "a key in an unknown provider's options",
