@@ -115,7 +115,7 @@ impl Stage {
     /// A certificate that the mount itself signs for whatever is in `params`.
     async fn verbatim(&self, params: CertificateParams, key: &KeyPair, more: Value) -> String {
         let csr = params.serialize_request(key).unwrap().pem().unwrap();
-        let mut body = json!({"csr": csr, "ttl": "12h"});
+        let mut body = json!({"csr": csr, "ttl": "12h", "key_usage": ["DigitalSignature"]});
         body.as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
@@ -137,6 +137,7 @@ fn params(uris: &[&str]) -> CertificateParams {
     let mut params = CertificateParams::default();
     let san = |uri: &&str| SanType::URI((*uri).try_into().unwrap());
     params.subject_alt_names = uris.iter().map(san).collect();
+    params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![
         ExtendedKeyUsagePurpose::ClientAuth,
         ExtendedKeyUsagePurpose::ServerAuth,
@@ -208,12 +209,12 @@ async fn certificates(stage: &Stage, uri: &str) -> Vec<(&'static str, Fault, Exp
         (
             "the CA in place of the leaf",
             edited(|answer| answer["data"]["certificate"] = answer["data"]["issuing_ca"].clone()),
-            Rule("key_mismatch"),
+            Rule("leaf_is_ca"),
         ),
         (
             "an unrelated CA as the leaf",
             instead(stranger_root),
-            Rule("key_mismatch"),
+            Rule("leaf_is_ca"),
         ),
         (
             "another name",
@@ -222,7 +223,7 @@ async fn certificates(stage: &Stage, uri: &str) -> Vec<(&'static str, Fault, Exp
                     .verbatim(params(&[&uri.replace("web", "db")]), &other, json!({}))
                     .await,
             ),
-            Rule("key_mismatch"),
+            Rule("wrong_identity"),
         ),
         (
             "another trust domain",
@@ -231,7 +232,7 @@ async fn certificates(stage: &Stage, uri: &str) -> Vec<(&'static str, Fault, Exp
                     .verbatim(params(&[foreign_uri]), &other, json!({}))
                     .await,
             ),
-            Rule("key_mismatch"),
+            Rule("wrong_identity"),
         ),
         (
             "too long a life",
@@ -254,7 +255,7 @@ async fn almost_right(
 ) -> Vec<(&'static str, Fault, Expected)> {
     let sign = async |path: &str, more: Value| {
         let csr = pem("CERTIFICATE REQUEST", &request.csr);
-        let mut body = json!({"csr": csr, "ttl": "12h"});
+        let mut body = json!({"csr": csr, "ttl": "12h", "key_usage": ["DigitalSignature"]});
         body.as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
@@ -271,6 +272,7 @@ async fn almost_right(
         "max_ttl": "8000h",
         "no_store": true,
         "key_type": "any",
+        "key_usage": ["DigitalSignature"],
     });
     stage
         .server
@@ -278,6 +280,13 @@ async fn almost_right(
         .await
         .unwrap();
     let loose = "intermediate/sign/loose";
+    let mut early = role;
+    early["not_before_duration"] = json!("26280h");
+    stage
+        .server
+        .post("intermediate/roles/early", &early)
+        .await
+        .unwrap();
     let uri = request.template.uri.clone();
     let both = json!({"ext_key_usage": ["ClientAuth", "ServerAuth"]});
     let with = |more: Value| {
@@ -296,7 +305,7 @@ async fn almost_right(
         (
             "no name at all",
             instead(sign(loose, with(json!({}))).await),
-            Rule("wrong_identity"),
+            Rule("uri_count"),
         ),
         (
             "another name, right key",
@@ -306,12 +315,12 @@ async fn almost_right(
         (
             "a second name",
             instead(sign(loose, json!({"uri_sans": format!("{uri},{uri}x")})).await),
-            Rule("wrong_identity"),
+            Rule("uri_count"),
         ),
         (
             "a name of the domain system too",
             instead(sign(loose, json!({"uri_sans": uri, "alt_names": "web.test"})).await),
-            Rule("wrong_identity"),
+            Rule("other_name"),
         ),
         (
             "another name in another trust domain, right key",
@@ -331,18 +340,18 @@ async fn almost_right(
         (
             "a key that may sign certificates, right key",
             instead(sign(verbatim, with(json!({"key_usage": ["CertSign"]}))).await),
-            Rule("purpose"),
+            Rule("key_usage_forbidden"),
         ),
         (
             "a life that begins years ago",
-            instead(sign(verbatim, with(json!({"not_before_duration": "26280h"}))).await),
-            Rule("outlives_request"),
+            instead(sign("intermediate/sign/early", json!({"uri_sans": uri})).await),
+            Rule("starts_too_early"),
         ),
         (
             "the CA bit",
             instead(
                 sign(
-                    "intermediate/root/sign-intermediate",
+                    "root/root/sign-intermediate",
                     json!({
                         "use_csr_values": true, "common_name": "web", "uri_sans": uri,
                     }),
@@ -353,13 +362,7 @@ async fn almost_right(
         ),
         (
             "a certificate by another CA of the same root",
-            instead(
-                sign(
-                    "root/root/sign-intermediate",
-                    json!({"use_csr_values": true}),
-                )
-                .await,
-            ),
+            instead(sign("root/sign-verbatim", with(json!({}))).await),
             Rule("authority_key_id"),
         ),
     ]
