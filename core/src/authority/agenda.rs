@@ -179,7 +179,8 @@ impl Authority {
             .and_then(|record| record.given_up_at)
             .filter(|given_up| *given_up <= wall)
             .map(|given_up| given_up.saturating_add(trust::PATIENCE));
-        let due = again.map_or(life.middle(), |again| again.max(life.middle()));
+        let middle = life.middle();
+        let due = again.map_or(middle, |again| again.max(middle));
         if wall < due {
             agenda.wake(due);
         } else {
