@@ -81,7 +81,7 @@ fn rows_of_the_first_format_say_when_a_root_is_over() {
         fields.remove("bundles_until");
         fields.remove("leafs_until");
         Row {
-            value: serde_json::to_vec(&value).unwrap().into(),
+            value: serde_json::to_vec(&value).unwrap(),
             ..row
         }
     };

@@ -237,7 +237,7 @@ fn a_rotation_is_written_in_todays_format_and_comes_back_to_the_byte() {
         let mut rows = rows.clone();
         let value = record.rsplit('\t').next().unwrap();
         let row = rows.iter_mut().find(|row| row.kind == RowKind::Authority);
-        row.unwrap().value = value.as_bytes().into();
+        row.unwrap().value = value.as_bytes().to_vec();
         let again = State::restore(SEED, revision, rows.clone()).unwrap();
         assert_eq!(again.rows(), rows);
     }
