@@ -1,6 +1,6 @@
 //! What a provider knows about itself that an operator should know in time.
 
-use chancery_core::Timestamp;
+use std::time::Duration;
 
 /// Something that will run out, or is missing, behind a provider: a credential that ends and
 /// cannot be renewed, a right that a rotation would need, a mount that is about to be full.
@@ -15,8 +15,9 @@ pub struct Finding {
     pub what: String,
     /// What to do about it.
     pub advice: String,
-    /// When it bites, if that is known; in the past if it does already.
-    pub at: Option<Timestamp>,
+    /// How long until it bites, as a provider has no wall clock; zero if it does already, `None`
+    /// if that has no time.
+    pub left: Option<Duration>,
     /// What goes no longer then.
     pub stops: Stops,
 }
@@ -40,14 +41,14 @@ impl Finding {
         subject: impl Into<String>,
         what: impl Into<String>,
         advice: impl Into<String>,
-        at: Option<Timestamp>,
+        left: Option<Duration>,
         stops: Stops,
     ) -> Self {
         Self {
             subject: subject.into(),
             what: what.into(),
             advice: advice.into(),
-            at,
+            left,
             stops,
         }
     }

@@ -10,6 +10,7 @@
 //! | `sign_leaf` | signs | `<inter>/issuer/<id>/sign/leaf-cert` | `sign-leaf` |
 //! | `sign_intermediate` | signs | `<root>/issuer/<id>/sign-intermediate` | `sign-intermediate` |
 //! | `cross_sign` | signs | `<root>/issuer/<id>/sign-self-issued` | `cross-sign` |
+//! | `findings` | nothing | `auth/token/lookup-self` | nothing yet |
 //! | `clean_up` | forgets the keys | `DELETE <inter>/issuer/<id>`, `DELETE sys/mounts/<inter>` | `clean-up` |
 
 use async_trait::async_trait;

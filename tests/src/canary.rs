@@ -31,11 +31,22 @@ impl Canary {
     pub fn key(name: &str, pem: &str) -> Result<Self, rustls::pki_types::pem::Error> {
         let der = PrivateKeyDer::from_pem_slice(pem.as_bytes())?;
         let der = der.secret_der();
-        let mut all: Vec<Vec<u8>> = pem
-            .lines()
-            .filter(|line| !line.starts_with("-----") && line.len() >= 16)
-            .map(|line| line.as_bytes().to_vec())
-            .collect();
+        // The public key follows the private one, and is in many places rightly.
+        let private = scalar(der).and_then(|number| {
+            let at = der.windows(number.len()).position(|part| part == number)?;
+            Some(at..at + number.len())
+        });
+        let private = private.unwrap_or(0..der.len());
+        let body = pem.lines().filter(|line| !line.starts_with("-----"));
+        let mut all = Vec::new();
+        let mut at = 0;
+        for line in body {
+            let end = at + line.len() / 4 * 3;
+            if at < private.end && private.start < end {
+                all.push(line.as_bytes().to_vec());
+            }
+            at = end;
+        }
         all.push(der.to_vec());
         all.extend(scalar(der).map(forms).unwrap_or_default());
         Ok(Self {

@@ -30,10 +30,10 @@ pub use mesh::{
 };
 pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
-    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, OpenBao, OpenBaoError, PeerError,
-    consul_binary, envoy_binary, openbao_binary, vault_folder,
+    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, Fault, FaultyProxy, OpenBao, OpenBaoError,
+    PeerError, consul_binary, envoy_binary, openbao_binary, vault_folder,
 };
-pub use rotation::{Ca, CaRoots, HeldPeer, HeldServer, RotationError, Sent};
+pub use rotation::{Ca, CaRoots, HeldPeer, HeldServer, OperatorCa, RotationError, Sent};
 pub use vault::{
     TRUST_DOMAIN, configured_vault, cross_sign_request, intermediate_request, issuers_of,
     leaf_request, now, option_map, root_request, vault_configuration,

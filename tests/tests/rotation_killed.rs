@@ -64,7 +64,7 @@ async fn a_change_of_the_ca_survives_kills_at_ten_random_moments() {
 
     let ca = Ca::new(agent.api());
     let begin = Instant::now();
-    ca.give_key().await.unwrap();
+    ca.rotate().await.unwrap();
     let takes = begin.elapsed();
     let (mut finished, mut given_up) = (0, 0);
     for round in 0..kills {
@@ -135,7 +135,7 @@ async fn killed_while_changing(agent: Agent, ca: &Ca, after: Duration) -> Vec<Is
     let asking = tokio::spawn(ask(ca.clone(), Arc::clone(&stop)));
     let order = tokio::spawn({
         let ca = ca.clone();
-        async move { ca.give_key().await }
+        async move { ca.rotate().await }
     });
     tokio::time::sleep(after).await;
     agent.kill().await.unwrap();

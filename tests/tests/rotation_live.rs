@@ -14,8 +14,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use chancery_tests::{
-    Agent, AgentHome, AgentKind, App, Ca, HeldPeer, HeldServer, ProxyKind, Service, Sidecar, Tally,
-    Traffic, eventually, free_port,
+    Agent, AgentHome, AgentKind, App, Ca, HeldPeer, HeldServer, OperatorCa, ProxyKind, Service,
+    Sidecar, Tally, Traffic, eventually, free_port,
 };
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -145,7 +145,7 @@ async fn new_keys_another_life_and_an_emergency_under_traffic_lose_nothing() {
         .unwrap();
     let load = stage.load(20);
     for number in 1..=3 {
-        stage.ca.give_key().await.unwrap();
+        stage.ca.rotate().await.unwrap();
         assert_eq!(stage.ca.roots().await.unwrap().roots.len(), number + 1);
         let leaf = stage.ca.leaf("fresh").await.unwrap();
         assert_eq!(leaf.length(), number + 1, "{}", leaf.chain_pem);
@@ -167,7 +167,7 @@ async fn new_keys_another_life_and_an_emergency_under_traffic_lose_nothing() {
     stage.ca.configure("consul", &longer).await.unwrap();
     assert_eq!(stage.ca.roots().await.unwrap().ids(), roots.ids());
     // Five new keys within the age that bundles may have are as many as a path has room for.
-    stage.ca.give_key().await.unwrap();
+    stage.ca.rotate_in_emergency("1000h").await.unwrap();
     stage.ca.give_key().await.unwrap();
     stage.wait_moved().await;
     before.call(stage.db.public()).await.unwrap();
@@ -202,7 +202,7 @@ async fn retired_roots_and_links_go_and_nothing_breaks() {
     let first = stage.ca.roots().await.unwrap();
     let load = stage.load(20);
     let ordered = Instant::now();
-    stage.ca.give_key().await.unwrap();
+    stage.ca.rotate().await.unwrap();
     let leaf = stage.ca.leaf("fresh").await.unwrap();
     let age = ordered.elapsed();
     assert_eq!(
@@ -231,4 +231,78 @@ async fn retired_roots_and_links_go_and_nothing_breaks() {
     assert_nothing_lost(&tally);
     // Nobody may use a bundle that long: whoever does is left behind, as the bound says.
     before.call(stage.db.public()).await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_an_emergency_the_old_root_goes_when_it_was_told_and_the_mesh_goes_on() {
+    let agent = Agent::start(AgentKind::Chancery).await.unwrap();
+    let stage = Stage::set(agent, false).await;
+    let stolen = HeldPeer::take(&stage.ca, "web").await.unwrap();
+    let first = stage.ca.roots().await.unwrap();
+    let load = stage.load(20);
+    let ordered = Instant::now();
+    stage.ca.rotate_in_emergency("6s").await.unwrap();
+    stage.wait_moved().await;
+    stolen.call(stage.db.public()).await.unwrap();
+    let alone = eventually(SOON, async || {
+        let roots = stage.ca.roots().await.unwrap();
+        (roots.roots.len() == 1).then_some(roots).ok_or(())
+    })
+    .await
+    .unwrap();
+    let gone = ordered.elapsed();
+    assert!(gone >= Duration::from_secs(6), "{gone:?}");
+    assert!(gone < Duration::from_secs(20), "{gone:?}");
+    assert!(!first.ids().contains(&alone.active.as_str()));
+    // Whoever has a leaf by the stolen key is out, though it would be valid for days.
+    eventually(SOON, async || match stolen.call(stage.db.public()).await {
+        Ok(()) => Err("the stolen leaf still gets in"),
+        Err(_) => Ok(()),
+    })
+    .await
+    .unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let tally = stopped(load);
+    println!("the compromised root went {gone:?} after the order; {tally}");
+    assert_nothing_lost(&tally);
+}
+
+/// The cost of not being linked: an operator's chain signs leafs, and no other root.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_cross_signing_a_change_is_refused_and_forced_it_leaves_old_peers_behind() {
+    let agent = Agent::start(AgentKind::Chancery).await.unwrap();
+    let stage = Stage::set(agent, false).await;
+    stage.ca.configure("consul", &own_chain()).await.unwrap();
+    stage.wait_moved().await;
+    let before = HeldPeer::take(&stage.ca, "held").await.unwrap();
+    before.call(stage.db.public()).await.unwrap();
+    let roots = stage.ca.roots().await.unwrap();
+
+    let refused = stage
+        .ca
+        .configure("consul", &own_chain())
+        .await
+        .unwrap_err();
+    let consuls = "The current CA Provider does not support cross-signing.";
+    assert!(refused.to_string().contains(consuls), "{refused}");
+    assert_eq!(stage.ca.roots().await.unwrap().ids(), roots.ids());
+
+    let load = stage.load(20);
+    stage.ca.force("consul", &own_chain()).await.unwrap();
+    stage.wait_moved().await;
+    let (mut called, mut failed) = (0, 0);
+    for _ in 0..20 {
+        called += 1;
+        failed += usize::from(before.call(stage.db.public()).await.is_err());
+    }
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let tally = stopped(load);
+    println!("with a bundle from before: {failed} of {called} calls failed; else {tally}");
+    assert_eq!(failed, called);
+}
+
+/// Options for a root that is kept elsewhere and an intermediate that signs here.
+fn own_chain() -> serde_json::Value {
+    let own = OperatorCa::new().unwrap();
+    json!({"RootCert": own.chain_pem(), "PrivateKey": own.key_pem()})
 }

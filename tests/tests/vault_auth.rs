@@ -12,11 +12,14 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chancery_core::CheckedIntermediate;
 use chancery_providers::{
-    CaProvider, ErrorKind, ProviderError, Vault, VaultRights, file_options, vault_policy,
+    BuiltIn, CaProvider, ErrorKind, ProviderError, Stops, Vault, VaultRights, file_options,
+    vault_policy,
 };
 use chancery_tests::{
-    OpenBao, configured_vault, eventually, issuers_of, leaf_request, now, vault_configuration,
+    OpenBao, configured_vault, cross_sign_request, eventually, issuers_of, leaf_request, now,
+    root_request, vault_configuration,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -388,6 +391,10 @@ async fn a_token_that_cannot_be_renewed_ends_with_one_clear_error() {
     let settings = json!({ "ttl": "5s", "renewable": false });
     let token = server.token("short", &policy, settings).await.unwrap();
     let vault = assert_works(&options(&server, json!({ "Token": token }))).await;
+    let findings = vault.findings().await;
+    let left = findings[0].left.unwrap();
+    assert!(left <= Duration::from_secs(5), "{findings:?}");
+    assert_eq!(findings[0].stops, Stops::Signing);
     let ended = eventually(SOON, async || {
         match vault.sign_leaf(&leaf_request("web")).await {
             Err(error) => Ok(error),
@@ -406,7 +413,7 @@ async fn preflight_names_every_line_that_a_policy_lacks() {
     let server = OpenBao::start().await.unwrap();
     let policy = vault_policy("root", "intermediate", RIGHTS);
     let lines: Vec<&str> = policy.lines().collect();
-    assert_eq!(lines.len(), 20, "{policy}");
+    assert_eq!(lines.len(), 21, "{policy}");
     for missing in &lines {
         let rest: Vec<&str> = lines
             .iter()
@@ -420,8 +427,7 @@ async fn preflight_names_every_line_that_a_policy_lacks() {
             .unwrap();
         let options = options(&server, json!({ "Token": token }));
         if missing.contains("sign-self-issued") {
-            let vault = configured_vault(&options, None).await.unwrap();
-            assert!(!vault.describe().capabilities.cross_sign);
+            assert_signs_only_its_own(&options, missing).await;
             for mount in ["root", "intermediate"] {
                 server.delete(&format!("sys/mounts/{mount}")).await.unwrap();
             }
@@ -436,6 +442,32 @@ async fn preflight_names_every_line_that_a_policy_lacks() {
             "nothing was made"
         );
     }
+}
+
+/// Without `sudo` a new key in the same mount is cross-signed, another CA's root is not.
+async fn assert_signs_only_its_own(options: &Value, missing: &str) {
+    let old = configured_vault(options, None).await.unwrap();
+    let (_, _, state) = issuers_of(&old, 1, false).await.unwrap();
+    assert!(old.describe().capabilities.cross_sign);
+    let new = configured_vault(options, Some(state)).await.unwrap();
+    let (root, _, _) = issuers_of(&new, 2, true).await.unwrap();
+    let link = old.cross_sign(&cross_sign_request(&root)).await.unwrap();
+    let [link, root] = [link, root].map(|der| CheckedIntermediate::restore(&der).unwrap());
+    assert_ne!(link, root);
+    assert_eq!(link.issuer().subject_der(), root.issuer().subject_der());
+    assert_eq!(link.issuer().spki_der(), root.issuer().spki_der());
+    let names = (
+        link.issuer().subject_key_id(),
+        root.issuer().subject_key_id(),
+    );
+    assert_eq!(names.0, names.1);
+
+    let built_in = BuiltIn::new();
+    let foreign = built_in.root(&root_request(3, false)).await.unwrap();
+    let request = cross_sign_request(&foreign.certificate);
+    let error = old.cross_sign(&request).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains(missing), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

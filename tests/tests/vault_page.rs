@@ -26,13 +26,11 @@ const GUEST: VaultRights = VaultRights {
 
 #[test]
 fn the_policies_of_the_page_are_those_that_the_program_asks_for() {
-    let blocks = Page::read(PAGE).unwrap().blocks("hcl");
-    let policies: Vec<&String> = blocks.iter().filter(|it| it.starts_with("path ")).collect();
     assert_eq!(
-        policies,
+        Page::read(PAGE).unwrap().blocks("policy"),
         [
-            &vault_policy("connect-root", "connect-intermediate", OWNER),
-            &vault_policy("acme-root", "acme-intermediate", GUEST),
+            vault_policy("connect-root", "connect-intermediate", OWNER),
+            vault_policy("acme-root", "acme-intermediate", GUEST),
         ]
     );
 }
@@ -45,8 +43,9 @@ async fn every_command_of_the_page_does_what_it_says() {
     terminal.replace("127.0.0.1:8200", &server.address().to_string());
     let state = terminal.folder().join("state");
     terminal.replace("/var/lib/chancery", &state.display().to_string());
-    let blocks = page.blocks("hcl");
-    for (name, block) in [("chancery.hcl", &blocks[0]), ("agent.hcl", &blocks[1])] {
+    let policies = page.blocks("policy");
+    let agent = &page.blocks("hcl")[0];
+    for (name, block) in [("chancery.hcl", &policies[0]), ("agent.hcl", agent)] {
         let text = terminal.filled(block);
         std::fs::write(terminal.folder().join(name), text).unwrap();
     }
@@ -69,8 +68,8 @@ async fn every_command_of_the_page_does_what_it_says() {
     assert_eq!(terminal.end().await.unwrap(), [Some(0)]);
 
     assert_eq!(server.list("connect-root/issuers").await.unwrap().len(), 1);
-    assert_guest_works(&server, &blocks[2]).await;
-    assert_logins_work(&server, &terminal, &blocks[3..]).await;
+    assert_guest_works(&server, &policies[1]).await;
+    assert_logins_work(&server, &terminal, &page.blocks("stanza")).await;
 }
 
 /// What the agent answered is a leaf under an intermediate.

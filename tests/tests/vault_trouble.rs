@@ -1,7 +1,7 @@
 //! Vault in trouble: signing fails with one clear error, and works again when the trouble is
 //! over, without anybody restarting Chancery.
 
-use chancery_providers::{CaProvider, ErrorKind, VaultRights, vault_policy};
+use chancery_providers::{CaProvider, ErrorKind, Stops, VaultRights, vault_policy};
 use chancery_tests::{
     OpenBao, configured_vault, free_port, issuers_of, leaf_request, root_request,
 };
@@ -25,12 +25,22 @@ async fn a_sealed_vault_signs_again_when_it_is_unsealed() {
     let server = OpenBao::start().await.unwrap();
     let vault = configured_vault(&options(&server), None).await.unwrap();
     issuers_of(&vault, 1, false).await.unwrap();
+    assert!(stops_signing(&vault).await.is_none());
     server.seal().await.unwrap();
+    let found = stops_signing(&vault).await.unwrap();
+    assert!(found.contains("sealed"), "{found}");
     let error = vault.sign_leaf(&leaf_request("web")).await.unwrap_err();
     assert_eq!(error.kind(), UNAVAILABLE, "{error}");
     assert!(error.to_string().contains("sealed"), "{error}");
     server.unseal().await.unwrap();
     vault.sign_leaf(&leaf_request("web")).await.unwrap();
+}
+
+/// What the provider says about why no more leafs are signed.
+async fn stops_signing(vault: &impl CaProvider) -> Option<String> {
+    let findings = vault.findings().await;
+    let bad = findings.into_iter().find(|it| it.stops == Stops::Signing);
+    bad.map(|finding| finding.what)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,7 +52,7 @@ pub enum AuthorityCommand {
     /// Drop roots, leases and links that are provably of no use.
     Forget {
         /// Since when the wall clock has gone steadily beside the monotonic one, in this
-        /// process. What came to be of no use before that waits for
+        /// process. What had begun to come to its end before that waits for
         /// [`FORGET_HOLD`](super::FORGET_HOLD): a clock that was set proves nothing.
         steady_since: Timestamp,
     },

@@ -80,8 +80,8 @@ pub enum Effect {
     /// Propose [`Forget`](super::AuthorityCommand::Forget): something is provably of no use any
     /// more.
     Forget {
-        /// The earliest moment at which something of it came to be of no use. If the wall clock
-        /// was set since then, wait until it has gone steadily for
+        /// When the wait for its end began, the latest such moment if several things are over. If
+        /// the wall clock was set since then, hold back until it has gone steadily for
         /// [`FORGET_HOLD`](super::FORGET_HOLD).
         since: Timestamp,
     },

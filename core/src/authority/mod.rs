@@ -11,6 +11,26 @@
 //! [`Lifetimes::bundle`] ago. Leafs of before the switch verify because a retired root stays
 //! until no leaf of it can be alive, which its [`Lease`]s prove; leafs of after it because they
 //! are sent with [`Link`]s to the older roots for as long as a bundle may lack the new one.
+//!
+//! | state | effect | commands that lead on |
+//! |---|---|---|
+//! | nothing | | [`Bootstrap`](AuthorityCommand::Bootstrap) |
+//! | [`Bootstrapping`](Stage::Bootstrapping) | [`PrepareIssuer`](Effect::PrepareIssuer) | [`IssuerPrepared`](AuthorityCommand::IssuerPrepared): the first root signs |
+//! | [`Serving`](Stage::Serving), no rotation | [`RenewIntermediate`](Effect::RenewIntermediate) at half its life, [`CleanUp`](Effect::CleanUp) | [`Rotate`](AuthorityCommand::Rotate), [`CleanedUp`](AuthorityCommand::CleanedUp) |
+//! | [`Preparing`](Step::Preparing) | [`PrepareIssuer`](Effect::PrepareIssuer) | [`IssuerPrepared`](AuthorityCommand::IssuerPrepared): to `Trying` under the same root, else to `Linking`; [`SignatureWanted`](AuthorityCommand::SignatureWanted) |
+//! | [`AwaitingSignature`](Step::AwaitingSignature) | | [`SignatureGiven`](AuthorityCommand::SignatureGiven) |
+//! | [`Accepting`](Step::Accepting) | [`PrepareIssuer`](Effect::PrepareIssuer) with what was signed | [`IssuerPrepared`](AuthorityCommand::IssuerPrepared); [`SignatureRefused`](AuthorityCommand::SignatureRefused): back |
+//! | [`Linking`](Step::Linking) | [`CrossSign`](Effect::CrossSign) | [`CrossSigned`](AuthorityCommand::CrossSigned); [`CannotCrossSign`](AuthorityCommand::CannotCrossSign): on by force, else over |
+//! | [`Trying`](Step::Trying) | [`TryIssuer`](Effect::TryIssuer) | [`IssuerTried`](AuthorityCommand::IssuerTried): the switch, or `Linking` again if the link would end too soon |
+//! | any step but `AwaitingSignature`, for an hour | [`Abandon`](Effect::Abandon) | [`Abandon`](AuthorityCommand::Abandon): the old incarnation goes on |
+//! | always | [`ExtendLease`](Effect::ExtendLease), [`Forget`](Effect::Forget) | [`ExtendLease`](AuthorityCommand::ExtendLease), [`Forget`](AuthorityCommand::Forget) |
+//!
+//! What is kept until it is proven to be of no use: a root until
+//! [`root_over_at`](Authority::root_over_at), a link until [`Link::needed_until`]. The proof
+//! needs a wall clock that has gone steadily, through the whole wait or for [`FORGET_HOLD`]; no
+//! decision before it leaves anything out because of the time. What a clock that was *behind*
+//! promised at a switch, it promised so much too short once it is set right; the law holds again
+//! for what is switched to afterwards.
 
 mod agenda;
 mod change;

@@ -49,7 +49,8 @@ pub struct CaRoot {
     /// Until when a bundle in which it is the newest root may be in use. Set at the switch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundles_until: Option<Timestamp>,
-    /// Until when leafs under it may be alive: what the leases said at the switch.
+    /// Until when leafs under it may be alive: what the leases said whenever another root began
+    /// to sign. An issuer's lease names the newest root under which it signs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leafs_until: Option<Timestamp>,
     /// When it goes from the bundle whatever leafs of it are alive: its key is compromised.

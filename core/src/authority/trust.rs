@@ -22,8 +22,8 @@ pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// How long it is tried to clean up after a provider that cannot be reached.
 pub(super) const CLEAN_UP_PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// How long the wall clock must go steadily before something is forgotten that came to be of no
-/// use while nobody watched the clock: time for an operator to set a clock right.
+/// How long the wall clock must go steadily before something is forgotten of which nobody has
+/// watched the whole wait: time for an operator to set a clock right.
 pub const FORGET_HOLD: Duration = Duration::from_secs(3600);
 
 /// When something is over, and when it began to come to its end.
@@ -169,9 +169,17 @@ impl Authority {
             .into_iter()
             .chain(root.leafs_until)
             .fold(bundles, Timestamp::max);
-        Some(End {
-            began: out,
-            over: root.retire_at.map_or(over, |at| at.min(over)),
+        // The ends of leafs are moments, not waits: to see one pass proves nothing of a clock
+        // that is ahead.
+        Some(match root.retire_at {
+            Some(at) if at <= over => End {
+                began: out,
+                over: at,
+            },
+            _ => End {
+                began: Timestamp::ZERO,
+                over,
+            },
         })
     }
 

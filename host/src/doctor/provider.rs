@@ -10,19 +10,20 @@ pub(super) fn findings(said: Vec<Said>, now: Timestamp) -> Vec<Finding> {
 }
 
 fn of_one(said: Said, now: Timestamp) -> Finding {
-    let bites = said.at.is_none_or(|at| at <= now);
+    let at = said.left.map(|left| now.saturating_add(left));
+    let bites = at.is_none_or(|at| at <= now);
     let state = match said.stops {
-        Stops::Nothing if said.at.is_none() => State::Fine,
+        Stops::Nothing if at.is_none() => State::Fine,
         Stops::Signing if bites => State::Broken,
         _ => State::Due,
     };
     let mut finding = Finding::new(state, said.subject, said.what);
-    finding.at = said.at;
+    finding.at = at;
     if !said.advice.is_empty() {
         finding = finding.advice(said.advice);
     }
     if said.stops == Stops::Signing {
-        finding = finding.unsigned_from(said.at.unwrap_or(now));
+        finding = finding.unsigned_from(at.unwrap_or(now));
     }
     finding
 }

@@ -172,7 +172,7 @@ fn a_provider_that_stops_signing_starves_leafs_that_are_due_after_that() {
         "Vault token",
         "it ends and cannot be renewed",
         "give another",
-        Some(after(100)),
+        Some(Duration::from_secs(100)),
         chancery_providers::Stops::Signing,
     );
     let findings = provider::findings(vec![said], NOW);

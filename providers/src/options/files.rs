@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{OptionMap, SecretOptions, same_name};
+use super::{OptionMap, PARAMS, SecretOptions, same_name};
 
 /// Which of `options` name a file or a folder of this machine, as the API spells them; those of
 /// an authentication method have `AuthMethod.Params.` in front.
@@ -21,12 +21,14 @@ pub fn file_options(options: &OptionMap, secrets: &SecretOptions) -> Vec<String>
         .and_then(Value::as_object)
         .and_then(|method| find(method, "Params"));
     let sealed = secrets
-        .find("AuthMethod.Params")
+        .find(PARAMS)
         .and_then(|params| serde_json::from_slice::<Value>(params.expose()).ok());
     for params in open.into_iter().chain(sealed.as_ref()) {
         if let Value::Object(params) = params {
-            let files = PARAMS.into_iter().filter(|name| is_given(params, name));
-            named.extend(files.map(|name| format!("AuthMethod.Params.{name}")));
+            let files = PARAM_FILES
+                .into_iter()
+                .filter(|name| is_given(params, name));
+            named.extend(files.map(|name| format!("{PARAMS}.{name}")));
         }
     }
     named
@@ -45,7 +47,7 @@ fn find<'a>(options: &'a OptionMap, name: &str) -> Option<&'a Value> {
 
 const FILES: [&str; 4] = ["CAFile", "CAPath", "CertFile", "KeyFile"];
 
-const PARAMS: [&str; 5] = [
+const PARAM_FILES: [&str; 5] = [
     "path",
     "role_id_file_path",
     "secret_id_file_path",

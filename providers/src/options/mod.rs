@@ -13,7 +13,6 @@ use chancery_core::GoDuration;
 pub(crate) use self::decode::Decoder;
 pub use self::decode::same_name;
 pub use self::files::file_options;
-#[cfg(feature = "vault")]
 pub(crate) use self::secrets::PARAMS;
 pub use self::secrets::{SecretOptions, split_secrets};
 use crate::{KeySpec, ProviderError};

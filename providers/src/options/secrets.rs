@@ -84,10 +84,9 @@ fn split_method(method: OptionMap, secrets: &mut SecretOptions) -> OptionMap {
     for (key, value) in method {
         if !same_name("Params", &key) {
             open.insert(key, value);
-        } else if let Value::Object(params) = value
-            && !params.is_empty()
-        {
-            let text = Value::Object(params).to_string().into_bytes();
+        } else if !value.is_null() && value != Value::Object(OptionMap::new()) {
+            // Whatever it is: the provider says what is wrong with it, and nobody shows it.
+            let text = value.to_string().into_bytes();
             secrets.0.insert(PARAMS, Secret::new(text));
         }
     }

@@ -6,22 +6,28 @@
 //! certificate is signed. So it is given one that is not: the foreign root with the serial, the
 //! validity and the authority key identifier that are wanted.
 
-use chancery_core::{CheckedRoot, Serial, Timestamp};
+use chancery_core::{CertificateSummary, CheckedRoot, Serial, Timestamp};
 use rustls_pki_types::CertificateDer;
 
 use super::der::{self, GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME};
-use super::endpoints::SignSelfIssued;
-use super::held::Root;
-use super::intermediate::Signed;
+use super::endpoints::{RequestForKey, SignRequest, SignSelfIssued};
+use super::held::{Root, read};
+use super::intermediate::{Requested, Signed};
+use super::issuers;
 use super::pem;
+use super::root::CA_BACKDATED;
 use super::session::Session;
 use crate::{CrossSignRequest, ProviderError};
 
 /// Signs the foreign root.
+///
+/// One whose key is in the root mount, as after a change of nothing but the key, asks for it in a
+/// CSR, which takes no `sudo`. Any other is signed as it stands, if `any_root` is allowed.
 pub(super) async fn cross_sign(
     session: &Session,
     root: &Root,
     request: &CrossSignRequest,
+    any_root: bool,
 ) -> Result<CertificateDer<'static>, ProviderError> {
     CheckedRoot::restore(&request.root).map_err(|violation| {
         ProviderError::refused(format!("this root cannot be cross-signed: {violation}"))
@@ -33,9 +39,97 @@ pub(super) async fn cross_sign(
             "the root ends at {end}, before the cross-signed certificate would begin at {begin}"
         )));
     }
+    if let Some(key_id) = neighbour(session, root, &request.root).await?
+        && let Some(signed) = by_request(session, root, request, key_id, end).await?
+    {
+        return Ok(signed);
+    }
+    if !any_root {
+        let place = &root.signer.place.mount;
+        return Err(ProviderError::refused(format!(
+            "the Vault token may not sign the roots of other CAs, add to its policy:\n\n\
+             path \"{place}/issuer/+/sign-self-issued\" {{ capabilities = [\"sudo\", \"update\"] }}\n"
+        )));
+    }
+    as_it_stands(session, root, request, [begin, end]).await
+}
+
+/// The id of the foreign root's key, if that is in the mount of this root.
+async fn neighbour(
+    session: &Session,
+    root: &Root,
+    foreign: &CertificateDer<'static>,
+) -> Result<Option<String>, ProviderError> {
+    let place = &root.signer.place;
+    for issuer in issuers::listed(session, place).await? {
+        if issuer.key_id.is_empty() || issuer.issuer_id == root.signer.issuer_id {
+            continue;
+        }
+        let chain = issuers::read(session, place, &issuer.issuer_id).await?;
+        if chain.unwrap_or_default().first() == Some(foreign) {
+            return Ok(Some(issuer.key_id));
+        }
+    }
+    Ok(None)
+}
+
+/// `None` if what comes of it has not the foreign root's name to the byte, as when that holds
+/// more than Vault writes.
+async fn by_request(
+    session: &Session,
+    root: &Root,
+    request: &CrossSignRequest,
+    key_id: String,
+    end: Timestamp,
+) -> Result<Option<CertificateDer<'static>>, ProviderError> {
+    let place = &root.signer.place;
+    let foreign = read(&request.root)?;
+    let summary = CertificateSummary::inspect(&request.root).map_err(ProviderError::violating)?;
+    let Some(common_name) = summary.subject.strip_prefix("CN=") else {
+        return Ok(None);
+    };
+    let call = RequestForKey {
+        mount: place.mount.clone(),
+        common_name: common_name.to_owned(),
+        exclude_cn_from_sans: true,
+        key_ref: key_id,
+        uri_sans: summary.uris,
+    };
+    let requested: Requested = match session.call(place, call).await {
+        Ok(requested) => requested,
+        // An administrator's token may lack this right and have the other.
+        Err(failure) if failure.is_forbidden() => return Ok(None),
+        Err(failure) => return Err(session.explain(failure).await),
+    };
+    let call = SignRequest {
+        mount: place.mount.clone(),
+        issuer: root.signer.issuer_id.clone(),
+        csr: requested.csr,
+        not_after: end.to_string(),
+        not_before_duration: CA_BACKDATED.to_owned(),
+        use_csr_values: true,
+    };
+    let signed: Signed = match session.call(place, call).await {
+        Ok(signed) => signed,
+        Err(failure) => return Err(session.explain(failure).await),
+    };
+    let certificate = pem::certificate(&signed.certificate)?;
+    let made = read(&certificate)?;
+    let same = made.subject_der() == foreign.subject_der()
+        && made.spki_der() == foreign.spki_der()
+        && made.subject_key_id() == foreign.subject_key_id();
+    Ok(same.then_some(certificate))
+}
+
+async fn as_it_stands(
+    session: &Session,
+    root: &Root,
+    request: &CrossSignRequest,
+    validity: [Timestamp; 2],
+) -> Result<CertificateDer<'static>, ProviderError> {
     let wanted = Wanted {
         serial: &request.serial,
-        validity: [begin, end],
+        validity,
         authority_key_id: root.issuer.subject_key_id().as_bytes(),
     };
     let wanted = wanted.written_into(&request.root).ok_or_else(|| {

@@ -97,6 +97,35 @@ pub(super) struct SignIntermediate {
     pub(super) uri_sans: Vec<String>,
 }
 
+/// `POST <mount>/issuer/<id>/sign-intermediate` for a CSR that says everything itself.
+#[derive(Debug, Endpoint)]
+#[endpoint(
+    path = "{self.mount}/issuer/{self.issuer}/sign-intermediate",
+    method = "POST"
+)]
+pub(super) struct SignRequest {
+    #[endpoint(skip)]
+    pub(super) mount: String,
+    #[endpoint(skip)]
+    pub(super) issuer: String,
+    pub(super) csr: String,
+    pub(super) not_after: String,
+    pub(super) not_before_duration: String,
+    pub(super) use_csr_values: bool,
+}
+
+/// `POST <mount>/intermediate/cross-sign`: a CSR for a key that is there.
+#[derive(Debug, Endpoint)]
+#[endpoint(path = "{self.mount}/intermediate/cross-sign", method = "POST")]
+pub(super) struct RequestForKey {
+    #[endpoint(skip)]
+    pub(super) mount: String,
+    pub(super) common_name: String,
+    pub(super) exclude_cn_from_sans: bool,
+    pub(super) key_ref: String,
+    pub(super) uri_sans: Vec<String>,
+}
+
 /// `POST <mount>/issuer/<id>/sign-self-issued`
 #[derive(Debug, Endpoint)]
 #[endpoint(

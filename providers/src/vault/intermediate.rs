@@ -14,9 +14,9 @@ use super::session::Session;
 use crate::{IntermediateRequest, IntermediateTemplate, ProviderError};
 
 #[derive(Default, Deserialize)]
-struct Requested {
+pub(super) struct Requested {
     #[serde(default)]
-    csr: String,
+    pub(super) csr: String,
 }
 
 #[derive(Default, Deserialize)]

@@ -10,6 +10,7 @@ mod cross_sign;
 mod der;
 mod endpoints;
 mod failure;
+mod findings;
 mod held;
 mod intermediate;
 mod issuers;
@@ -39,10 +40,11 @@ use self::held::{Held, Intermediate, Root};
 pub(crate) use self::options::check_options;
 pub use self::preflight::{VaultRights, vault_policy};
 use self::session::Session;
+use self::set_up::CrossSigns;
 use crate::{
     AcceptIntermediateRequest, CaProvider, Capabilities, CleanUpRequest, ConfigureRequest,
-    CrossSignRequest, Description, IntermediateAnswer, IntermediateRequest, KeySpec, LeafRequest,
-    ProviderError, RootAnswer, RootRequest, SignIntermediateRequest,
+    CrossSignRequest, Description, Finding, IntermediateAnswer, IntermediateRequest, KeySpec,
+    LeafRequest, ProviderError, RootAnswer, RootRequest, SignIntermediateRequest,
 };
 
 /// The name that selects this provider in a configuration: Consul's.
@@ -60,8 +62,7 @@ pub struct Vault {
 /// What `configure` has set up.
 struct Configured {
     session: Session,
-    /// Whether the token may do what cross-signing takes.
-    cross_signs: bool,
+    cross_signs: CrossSigns,
 }
 
 impl Vault {
@@ -99,7 +100,7 @@ impl CaProvider for Vault {
         let allowed = self
             .configured
             .as_ref()
-            .is_none_or(|configured| configured.cross_signs);
+            .is_none_or(|configured| configured.cross_signs != CrossSigns::None);
         Description::new(
             NAME,
             Capabilities {
@@ -205,7 +206,11 @@ impl CaProvider for Vault {
     ) -> Result<CertificateDer<'static>, ProviderError> {
         let session = self.session()?;
         let root = direct(self.held().root()?)?;
-        cross_sign::cross_sign(session, &root, request).await
+        let any_root = self
+            .configured
+            .as_ref()
+            .is_some_and(|configured| configured.cross_signs == CrossSigns::Any);
+        cross_sign::cross_sign(session, &root, request, any_root).await
     }
 
     async fn clean_up(&self, request: &CleanUpRequest) -> Result<(), ProviderError> {
@@ -215,6 +220,16 @@ impl CaProvider for Vault {
         held.retired = true;
         self.hold(held.clone());
         clean_up::clean_up(session, &held, request).await
+    }
+
+    async fn findings(&self) -> Vec<Finding> {
+        match &self.configured {
+            Some(configured) => {
+                let any = matches!(configured.cross_signs, CrossSigns::Any);
+                findings::of(&configured.session, any).await
+            }
+            None => Vec::new(),
+        }
     }
 }
 

@@ -45,10 +45,11 @@ use Which::{Intermediate, Root};
 const MOUNT: &[&str] = &["create", "delete", "read", "update"];
 const UPDATE: &[&str] = &["update"];
 
-const TABLE: [Access; 20] = [
+const TABLE: [Access; 21] = [
     access(Root, true, "", MOUNT, MakingMounts),
     access(Root, true, "/tune", UPDATE, MakingMounts),
     access(Root, false, "/config/issuers", &["read"], Always),
+    access(Root, false, "/intermediate/cross-sign", UPDATE, MakingRoots),
     access(Root, false, "/issuer/+", &["delete"], MakingRoots),
     access(Root, false, "/issuer/+/sign-intermediate", UPDATE, Always),
     access(

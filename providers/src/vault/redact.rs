@@ -4,18 +4,17 @@
 /// control character taken out.
 pub(super) fn redact(text: &str) -> String {
     let mut shown = String::new();
-    let mut in_block = false;
+    let (mut in_block, mut at_end) = (false, false);
     for word in text.split_whitespace() {
-        if word.starts_with("-----BEGIN") {
-            in_block = true;
-        }
+        in_block |= word.starts_with("-----BEGIN");
+        at_end |= in_block && word.contains("-----END");
         let piece = if in_block || is_token(word) {
             "…"
         } else {
             word
         };
-        if word.ends_with("-----") && word.contains("END") {
-            in_block = false;
+        if at_end && word.ends_with("-----") && !word.ends_with("-----END") {
+            (in_block, at_end) = (false, false);
         }
         let next = piece.chars().filter(|letter| !letter.is_control());
         if !shown.is_empty() {

@@ -1,6 +1,7 @@
 //! Everything a configured provider calls Vault with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chancery_core::TrustDomain;
 use rustify::endpoint::Endpoint;
@@ -62,6 +63,14 @@ impl Session {
                 None => Err(failure),
             },
             answer => answer,
+        }
+    }
+
+    /// Whether the server answers to the token, and how long that lives on if nothing keeps it.
+    pub(super) async fn outlook(&self) -> Result<Option<Duration>, ProviderError> {
+        match self.keeper.look().await {
+            Ok(()) => Ok(self.keeper.ends_in()),
+            Err(failure) => Err(self.explain(failure).await),
         }
     }
 

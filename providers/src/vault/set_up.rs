@@ -13,7 +13,17 @@ use crate::{ConfigureRequest, ProviderError};
 pub(super) struct Ready {
     pub(super) session: Session,
     pub(super) held: Held,
-    pub(super) cross_signs: bool,
+    /// Which roots the token may cross-sign.
+    pub(super) cross_signs: CrossSigns,
+}
+
+/// Which roots can be signed by ours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum CrossSigns {
+    Any,
+    None,
+    /// Those that this provider makes in its root mount.
+    Own,
 }
 
 /// What is in Vault before anything is done.
@@ -85,7 +95,11 @@ async fn look(session: &Session, place: &Place) -> Result<Option<Vec<Listed>>, P
     }
 }
 
-async fn preflight(session: &Session, held: &Held, seen: &Seen) -> Result<bool, ProviderError> {
+async fn preflight(
+    session: &Session,
+    held: &Held,
+    seen: &Seen,
+) -> Result<CrossSigns, ProviderError> {
     let makes =
         |place: &Place, there: &Option<Vec<Listed>>| there.is_none() || held.made.contains(place);
     let administered = match &held.root {
@@ -97,12 +111,17 @@ async fn preflight(session: &Session, held: &Held, seen: &Seen) -> Result<bool, 
         roots: !administered,
         cross_signing: true,
     };
-    preflight::check(
+    let any = preflight::check(
         session,
         rights(makes(&session.root, &seen.root)),
         rights(makes(&session.intermediate, &seen.intermediate)),
     )
-    .await
+    .await?;
+    Ok(match (any, administered) {
+        (true, _) => CrossSigns::Any,
+        (false, false) => CrossSigns::Own,
+        (false, true) => CrossSigns::None,
+    })
 }
 
 /// Whether somebody else has put a root into the mount.

@@ -1,8 +1,9 @@
 //! How fast leafs are issued that nobody had before.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use chancery_tests::{Agent, AgentKind, Ca, Goals, median};
+use chancery_tests::{Agent, AgentKind, Ca, Goals, OpenBao, OpenBaoError, median};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -59,6 +60,72 @@ pub(crate) async fn measure(options: &Options, goals: &mut Goals) -> Outcome<()>
         );
     }
     Ok(())
+}
+
+/// Ours with Vault behind it, beside the same calls made to Vault directly.
+async fn measure_vault(goals: &mut Goals) -> Outcome<()> {
+    let server = Arc::new(OpenBao::start().await?);
+    let agent = Agent::start(AgentKind::Chancery).await?;
+    let ca = Ca::new(agent.api());
+    let options = json!({
+        "LeafCertTTL": "72h",
+        "CSRMaxPerSecond": 0,
+        "Address": server.url(),
+        "Token": server.root_token(),
+        "RootPKIPath": "issuing-root",
+        "IntermediatePKIPath": "issuing-intermediate",
+    });
+    ca.configure("vault", &options).await?;
+    let trust_domain = ca.roots().await?.trust_domain;
+    ca.leaf("warm").await?;
+    let (mut ours, mut direct) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        ours.push(issue(&ca, round, LEAFS).await?);
+        direct.push(ask_directly(&server, trust_domain.as_str()).await?);
+    }
+    let (ours, direct) = (median(&ours), median(&direct));
+    println!("{:<38}{ours:>9.0}", "chancery on OpenBao 2.7.2");
+    println!("{:<38}{direct:>9.0}", "OpenBao 2.7.2 driven directly");
+    goals.at_least(
+        "500 leafs on Vault, part of Vault's own rate",
+        ours / direct,
+        0.9,
+    );
+    Ok(())
+}
+
+/// The same requests as the provider makes, without anything around them.
+async fn ask_directly(server: &Arc<OpenBao>, trust_domain: &str) -> Outcome<f64> {
+    let mut bodies = Vec::new();
+    for number in 0..LEAFS {
+        let uri = format!("spiffe://{trust_domain}/ns/default/dc/dc1/svc/direct-{number}");
+        let mut params = rcgen::CertificateParams::default();
+        params.subject_alt_names = vec![rcgen::SanType::URI(uri.as_str().try_into()?)];
+        let csr = params.serialize_request(&rcgen::KeyPair::generate()?)?;
+        bodies.push(json!({
+            "csr": csr.pem()?,
+            "uri_sans": uri,
+            "exclude_cn_from_sans": true,
+            "ttl": "72h",
+        }));
+    }
+    let bodies = Arc::new(bodies);
+    let path = "issuing-intermediate/sign/leaf-cert";
+    let begin = Instant::now();
+    let mut clients = JoinSet::new();
+    for client in 0..CLIENTS {
+        let (server, bodies) = (Arc::clone(server), Arc::clone(&bodies));
+        clients.spawn(async move {
+            for body in bodies.iter().skip(client).step_by(CLIENTS) {
+                server.post(path, body).await?;
+            }
+            Ok::<_, OpenBaoError>(())
+        });
+    }
+    while let Some(done) = clients.join_next().await {
+        done??;
+    }
+    Ok(LEAFS as f64 / begin.elapsed().as_secs_f64())
 }
 
 async fn issue(ca: &Ca, round: usize, leafs: usize) -> Outcome<f64> {

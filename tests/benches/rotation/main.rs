@@ -1,21 +1,25 @@
 //! What a change of the CA costs those who are served by it.
 //!
-//! `cargo bench -p chancery-tests --bench rotation`; behind `--`: `--only NAME` (`load`, `first`
-//! or `issuing`) and `--changes N`. Without `--bench` (as `cargo test` runs it) each part is
+//! `cargo bench -p chancery-tests --bench rotation`; behind `--`: `--only NAME` (`load`, `first`,
+//! `issuing`, `spread` or `schedules`) and `--changes N`. Without `--bench` (as `cargo test` runs it) each part is
 //! tried for an instant, ours alone, and nothing is judged.
 //!
 //! - `load`: new connections and open ones through our proxies while the CA is changed again and
 //!   again, with cross-signing and without. Beside them a caller that took its roots before each
 //!   change and has not asked since.
 //! - `first`: from the order of a new root to the first leaf under it, ours and Consul's.
-//! - `issuing`: distinct leafs with the limits off, ours and Consul's.
+//! - `issuing`: distinct leafs with the limits off, ours and Consul's; and on Vault, beside what
+//!   the server does when it is driven directly.
+//! - `spread`: the leafs of ten thousand services replaced after a new key.
+//! - `schedules`: how many schedules of the simulation are told in a second.
 //!
 //! A path has room for five new keys within the age that bundles may have, so bundles may be
 //! ten seconds old here (`BundleMaxAge`, with `SkipValidate`) instead of seven days.
 
 mod first;
 mod issuing;
-mod own_ca;
+mod schedules;
+mod spread;
 mod under_load;
 
 use std::error::Error;
@@ -72,6 +76,12 @@ async fn main() -> Outcome<()> {
     }
     if options.wants("issuing") {
         issuing::measure(&options, &mut goals).await?;
+    }
+    if options.wants("spread") {
+        spread::measure(&options, &mut goals).await?;
+    }
+    if options.wants("schedules") {
+        schedules::measure(&options, &mut goals)?;
     }
     if options.full {
         println!("{goals}");

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use chancery_tests::{
-    Agent, AgentHome, Backend, Ca, Goals, HeldPeer, ProxyKind, Service, Sidecar, Tally, Traffic,
-    eventually, free_port,
+    Agent, AgentHome, Backend, Ca, Goals, HeldPeer, OpenBao, OperatorCa, ProxyKind, Service,
+    Sidecar, Tally, Traffic, eventually, free_port,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::{Options, Outcome, own_ca};
+use crate::{Options, Outcome};
 
 const READY: Duration = Duration::from_secs(90);
 const SETTINGS: &str = "ca_config {\nskip_validate = true\nleaf_cert_ttl = \"1h\"\n\
@@ -27,10 +27,12 @@ const HELD: usize = 50;
 const MARGIN: Duration = Duration::from_secs(1);
 
 /// How the CA is changed.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     NewKey,
     WithoutCrossSigning,
+    ToVault,
+    FromVault,
 }
 
 pub(crate) async fn measure(options: &Options, goals: &mut Goals) -> Outcome<()> {
@@ -42,15 +44,45 @@ pub(crate) async fn measure(options: &Options, goals: &mut Goals) -> Outcome<()>
         "{:<38}{:>9}{:>8}{:>9}{:>9}{:>9}{:>11}",
         "", "new", "failed", "dropped", "stale", "failed", "moved (s)"
     );
-    let crossed = run("built-in to built-in", Kind::NewKey, options).await?;
+    let stage = Stage::start().await?;
+    let mut found = vec![
+        stage
+            .run("built-in to built-in", Kind::NewKey, options)
+            .await?,
+    ];
+    drop(stage);
+    if options.full {
+        found.extend(vault_pairs(options).await?);
+    }
+    let stage = Stage::start().await?;
+    stage.ca.configure("consul", &own()?).await?;
     let name = "the same without cross-signing";
-    let uncrossed = run(name, Kind::WithoutCrossSigning, options).await?;
-    let lost = (crossed.tally.failed + crossed.tally.dropped + crossed.stale.failed) as f64;
-    goals.at_most("lost in changes, built-in to built-in", lost, 0.0);
+    let uncrossed = stage.run(name, Kind::WithoutCrossSigning, options).await?;
+    let lost = |one: &Found| one.tally.failed + one.tally.dropped + one.stale.failed;
+    let lost: u64 = found.iter().map(lost).sum();
+    goals.at_most("lost in changes with cross-signing", lost as f64, 0.0);
     if uncrossed.stale.failed == 0 {
         return Err("without cross-signing nothing failed: the bench would not see it".into());
     }
     Ok(())
+}
+
+/// To Vault and back, again and again.
+async fn vault_pairs(options: &Options) -> Outcome<[Found; 2]> {
+    let stage = Stage::start().await?;
+    let server = OpenBao::start().await?;
+    let (mut there, mut back) = (Found::default(), Found::default());
+    for _ in 0..options.changes {
+        there = there.and(
+            stage
+                .change(Kind::ToVault, Some(&server), options.full)
+                .await?,
+        );
+        back = back.and(stage.change(Kind::FromVault, None, options.full).await?);
+    }
+    there.print("built-in to Vault (OpenBao 2.7.2)");
+    back.print("Vault to built-in");
+    Ok([there, back])
 }
 
 #[derive(Default)]
@@ -66,30 +98,37 @@ struct Stale {
     failed: u64,
 }
 
-async fn run(name: &str, kind: Kind, options: &Options) -> Outcome<Found> {
-    let stage = Stage::start(kind).await?;
-    let mut found = Found::default();
-    for number in 0..options.changes {
-        let one = stage.change(kind, number, options.full).await?;
-        found.tally = found.tally.and(one.tally);
-        found.stale.called += one.stale.called;
-        found.stale.failed += one.stale.failed;
-        found.moved = found.moved.max(one.moved);
+impl Found {
+    fn and(self, other: Self) -> Self {
+        Self {
+            tally: self.tally.and(other.tally),
+            stale: Stale {
+                called: self.stale.called + other.stale.called,
+                failed: self.stale.failed + other.stale.failed,
+            },
+            moved: self.moved.max(other.moved),
+        }
     }
-    let tally = &found.tally;
-    println!(
-        "{name:<38}{:>9}{:>8}{:>9}{:>9}{:>9}{:>11.1}",
-        tally.opened,
-        tally.failed,
-        tally.dropped,
-        found.stale.called,
-        found.stale.failed,
-        found.moved.as_secs_f64()
-    );
-    for (reason, moments) in &tally.reasons {
-        println!("  {reason}: {} times", moments.len());
+
+    fn print(&self, name: &str) {
+        let Self {
+            tally,
+            stale,
+            moved,
+        } = self;
+        println!(
+            "{name:<38}{:>9}{:>8}{:>9}{:>9}{:>9}{:>11.1}",
+            tally.opened,
+            tally.failed,
+            tally.dropped,
+            stale.called,
+            stale.failed,
+            moved.as_secs_f64()
+        );
+        for (reason, moments) in &tally.reasons {
+            println!("  {reason}: {} times", moments.len());
+        }
     }
-    Ok(found)
 }
 
 struct Stage {
@@ -102,13 +141,10 @@ struct Stage {
 }
 
 impl Stage {
-    async fn start(kind: Kind) -> Outcome<Self> {
+    async fn start() -> Outcome<Self> {
         let home = AgentHome::with_connect(SETTINGS, "")?;
         let agent = Agent::start_at(&home, free_port()?).await?;
         let ca = Ca::new(agent.api());
-        if matches!(kind, Kind::WithoutCrossSigning) {
-            ca.configure("consul", &own("bench first")?).await?;
-        }
         let backend = Backend::start()?;
         let db = Service::new("db", backend.address())?;
         let web = Service::new("web", backend.address())?.calling("db")?;
@@ -128,7 +164,16 @@ impl Stage {
         })
     }
 
-    async fn change(&self, kind: Kind, number: usize, full: bool) -> Outcome<Found> {
+    async fn run(&self, name: &str, kind: Kind, options: &Options) -> Outcome<Found> {
+        let mut found = Found::default();
+        for _ in 0..options.changes {
+            found = found.and(self.change(kind, None, options.full).await?);
+        }
+        found.print(name);
+        Ok(found)
+    }
+
+    async fn change(&self, kind: Kind, vault: Option<&OpenBao>, full: bool) -> Outcome<Found> {
         let (rate, held) = if full { (RATE, HELD) } else { (20, 5) };
         let load = Traffic::start(self.entry, rate, held)?;
         tokio::time::sleep(MARGIN).await;
@@ -137,10 +182,12 @@ impl Stage {
         let stale = StaleLoad::start(before, self.public);
         let begin = Instant::now();
         match kind {
-            Kind::NewKey => self.ca.give_key().await?,
-            Kind::WithoutCrossSigning => {
-                let options = own(&format!("bench {number}"))?;
-                self.ca.force("consul", &options).await?;
+            Kind::NewKey => self.ca.rotate().await?,
+            Kind::WithoutCrossSigning => self.ca.force("consul", &own()?).await?,
+            Kind::FromVault => self.ca.configure("consul", &shared()).await?,
+            Kind::ToVault => {
+                let server = vault.ok_or("no Vault")?;
+                self.ca.configure("vault", &in_vault(server)).await?;
             }
         }
         // The stale caller goes on for as long as its bundle may be used.
@@ -184,18 +231,33 @@ async fn greet(entry: SocketAddr) -> std::io::Result<()> {
     Ok(())
 }
 
-fn own(name: &str) -> Outcome<Value> {
-    let mut options = own_ca::options(name)?;
-    let more = json!({
+/// The options that all providers share.
+fn shared() -> Value {
+    json!({
         "SkipValidate": true,
         "LeafCertTTL": "1h",
         "BundleMaxAge": "10s",
         "CSRMaxPerSecond": 0,
-    });
-    if let (Some(options), Value::Object(more)) = (options.as_object_mut(), more) {
-        options.extend(more);
-    }
+    })
+}
+
+/// Options for a new CA of an operator.
+fn own() -> Outcome<Value> {
+    let own = OperatorCa::new()?;
+    let mut options = shared();
+    options["RootCert"] = json!(own.chain_pem());
+    options["PrivateKey"] = json!(own.key_pem());
     Ok(options)
+}
+
+/// Options for mounts in Vault, which are new each time it is come to.
+fn in_vault(server: &OpenBao) -> Value {
+    let mut options = shared();
+    options["Address"] = json!(server.url());
+    options["Token"] = json!(server.root_token());
+    options["RootPKIPath"] = json!("bench-root");
+    options["IntermediatePKIPath"] = json!("bench-intermediate");
+    options
 }
 
 /// Calls by a peer that has the leaf and the roots of before.

@@ -4,6 +4,7 @@ mod agent;
 mod consul;
 mod envoy;
 mod error;
+mod faulty;
 mod openbao;
 mod python;
 
@@ -11,4 +12,5 @@ pub use agent::{Agent, AgentError, AgentKind};
 pub use consul::consul_binary;
 pub use envoy::{EnvoyError, EnvoyPair, envoy_binary};
 pub use error::PeerError;
+pub use faulty::{Fault, FaultyProxy};
 pub use openbao::{OpenBao, OpenBaoError, openbao_binary, vault_folder};

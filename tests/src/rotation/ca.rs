@@ -133,10 +133,18 @@ impl Ca {
     }
 
     async fn order(&self, body: &Value) -> Result<(), RotationError> {
-        let path = "/v1/connect/ca/rotate";
+        let path = "/v1/chancery/ca/rotate";
         let answer = self.api.call("PUT", path, Some(body)).await;
         answer.map_err(AgentError::from)?.checked()?;
         Ok(())
+    }
+
+    /// Where it stands: what is running, what failed, what comes next.
+    ///
+    /// # Errors
+    /// [`RotationError::Agent`] with what the agent answered.
+    pub async fn status(&self) -> Result<Value, RotationError> {
+        self.get("/v1/chancery/ca/status").await
     }
 
     /// The roots that it serves now.

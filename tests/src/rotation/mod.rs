@@ -3,6 +3,8 @@
 
 mod ca;
 mod held;
+mod own;
 
 pub use ca::{Ca, CaRoots, RotationError, Sent};
 pub use held::{HeldPeer, HeldServer};
+pub use own::OperatorCa;

@@ -350,8 +350,10 @@ impl World {
         let Some(wish) = self.current_wish() else {
             return;
         };
-        let leases = self.authority.leases().map(|lease| lease.until).max();
-        let last = leases.map_or(self.now, super::certificates::seconds);
+        let leases = self.authority.leases().map(|lease| lease.until);
+        let roots = self.authority.roots().filter_map(|root| root.leafs_until);
+        let leafs = leases.chain(roots).max();
+        let last = leafs.map_or(self.now, super::certificates::seconds);
         let held = self.law.versions.iter().map(super::law::Version::over);
         let last = held.fold(last, i64::max) + wish.bundle + 2 * HOUR;
         self.run_until(last + 8 * DAY);

@@ -40,6 +40,7 @@ pub(super) enum Fate {
     },
 }
 
+#[expect(clippy::large_enum_variant, reason = "a few at a time")]
 pub(super) enum Outcome {
     Answer(AuthorityCommand),
     Failed,

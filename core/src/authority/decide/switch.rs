@@ -152,6 +152,7 @@ impl Authority {
         changes.push(AuthorityChange::PutRoot(CaRoot {
             added_at: known.map_or(at.wall, |old| old.added_at),
             create_index: known.map_or(at.index, |old| old.create_index),
+            leafs_until: known.and_then(|old| old.leafs_until),
             ..fresh
         }));
         let retire_at = match rotation.cause {
@@ -162,7 +163,7 @@ impl Authority {
             active: false,
             rotated_out_at: Some(at.wall),
             bundles_until: Some(self.link_needed_until(rotation, at)),
-            leafs_until: self.leafs_over_at(&active.id),
+            leafs_until: self.leafs_over_at(&active.id).max(active.leafs_until),
             retire_at,
             links: Vec::new(),
             modify_index: at.index,
@@ -245,6 +246,7 @@ fn same_root(active: &CaRoot, fresh: CaRoot) -> CaRoot {
     CaRoot {
         name: active.name.clone(),
         added_at: active.added_at,
+        leafs_until: active.leafs_until,
         create_index: active.create_index,
         modify_index: if unseen {
             active.modify_index

@@ -1,6 +1,7 @@
 //! The stored format: rows of an earlier version survive this one to the byte.
 
 use super::*;
+use crate::authority::{Life, Link, RotationCause};
 use crate::catalog::{ProxyConfig, ServiceKind};
 
 /// A line is a kind, a key and a value, separated by tabs; the last line is the digest.
@@ -104,4 +105,140 @@ fn a_field_of_a_later_version_is_skipped_and_shows_in_the_digest() {
     let state = State::restore(SEED, Revision::new(9), rows).unwrap();
     assert_eq!(state.digest().to_string(), digest);
     assert_ne!(state.digest(), recorded);
+}
+
+/// The record at each step of a rotation, then all rows after the switch.
+const ROTATION: &str = include_str!("../testdata/rotation.txt");
+
+/// A certificate authority that moves to another root, with every optional part.
+struct Rotating {
+    state: State,
+    text: String,
+}
+
+impl Rotating {
+    fn submit(&mut self, command: AuthorityCommand) {
+        submit(&mut self.state, Command::Authority(command)).unwrap();
+        let rows = self.state.rows();
+        let record = rows.iter().find(|row| row.kind == RowKind::Authority);
+        self.text += &line(record.unwrap());
+    }
+
+    fn rotate(&mut self, epoch: u64, cause: RotationCause) -> (Epoch, OperationId) {
+        let operation = OperationId::from_bytes([8; 16]);
+        let lifetimes = Lifetimes {
+            bundle: Duration::from_secs(3600),
+            ..Lifetimes::default()
+        };
+        let mut configuration = CaConfiguration::new("vault", serde_json::Map::new(), lifetimes);
+        configuration.force_without_cross_signing = true;
+        self.submit(AuthorityCommand::Rotate {
+            configuration,
+            cause,
+            force: true,
+            operation,
+        });
+        let record = self.state.authority().record().unwrap();
+        assert_eq!(record.newest_epoch.number(), epoch);
+        (record.newest_epoch, operation)
+    }
+}
+
+fn second_issuer() -> NewIssuer {
+    NewIssuer {
+        id: "cc".to_owned(),
+        name: "Vault CA Root Cert".to_owned(),
+        serial_number: 10,
+        signing_key_id: "dd".to_owned(),
+        not_before: at(0).wall,
+        not_after: at(315_360_000).wall,
+        certificate: Der::new(b"second"),
+        intermediates: vec![Der::new(b"intermediate")],
+        intermediate_life: Some(Life {
+            not_before: at(0).wall,
+            not_after: at(31_536_000).wall,
+        }),
+        signed_outside: true,
+        private_key_type: "rsa".to_owned(),
+        private_key_bits: 4096,
+    }
+}
+
+fn rotated() -> Rotating {
+    let mut state = State::new(SEED);
+    submit(&mut state, bootstrap(0x5a)).unwrap();
+    submit(&mut state, root_generated(1)).unwrap();
+    let mut rotating = Rotating {
+        state,
+        text: String::new(),
+    };
+    let (epoch, _) = rotating.rotate(2, RotationCause::Configured);
+    rotating.submit(AuthorityCommand::Abandon { epoch });
+    let retire_after = Duration::from_secs(600);
+    let (epoch, operation) = rotating.rotate(3, RotationCause::Emergency { retire_after });
+    rotating.submit(AuthorityCommand::SignatureWanted {
+        epoch,
+        operation,
+        root: second_issuer(),
+        csr: Der::new(b"request"),
+        state: Sealed::from_bytes(vec![2]),
+    });
+    rotating.submit(AuthorityCommand::SignatureGiven {
+        chain: vec![Der::new(b"intermediate")],
+    });
+    rotating.submit(AuthorityCommand::IssuerPrepared {
+        epoch,
+        operation,
+        issuer: second_issuer(),
+        state: Sealed::from_bytes(vec![3]),
+    });
+    rotating.submit(AuthorityCommand::CrossSigned {
+        epoch,
+        link: Link {
+            subject: "cc".to_owned(),
+            signer: "aa:01".to_owned(),
+            certificate: Der::new(b"link"),
+            not_after: at(31_536_000).wall,
+            needed_until: Timestamp::ZERO,
+        },
+    });
+    rotating.submit(AuthorityCommand::IssuerTried { epoch });
+    let rows: String = rotating.state.rows().iter().map(line).collect();
+    rotating.text += &rows;
+    rotating
+}
+
+#[test]
+fn a_rotation_is_written_in_todays_format_and_comes_back_to_the_byte() {
+    let rotating = rotated();
+    assert_eq!(rotating.text, ROTATION);
+    for step in [
+        "preparing",
+        "awaiting_signature",
+        "accepting",
+        "linking",
+        "trying",
+    ] {
+        assert!(
+            ROTATION.contains(&format!("\"step\":{{\"{step}\""))
+                || ROTATION.contains(&format!("\"step\":\"{step}\"")),
+            "{step}"
+        );
+    }
+    let rows = rotating.state.rows();
+    let revision = rotating.state.revision();
+    let again = State::restore(SEED, revision, rows.clone()).unwrap();
+    assert_eq!(again.rows(), rows);
+    // The records of the steps, one after another.
+    for record in ROTATION
+        .lines()
+        .filter(|line| line.starts_with("authority"))
+    {
+        let mut rows = rows.clone();
+        let value = record.rsplit('\t').next().unwrap();
+        let row = rows.iter_mut().find(|row| row.kind == RowKind::Authority);
+        row.unwrap().value = value.as_bytes().into();
+        let again = State::restore(SEED, revision, rows.clone()).unwrap();
+        assert_eq!(again.rows(), rows);
+    }
 }

@@ -61,7 +61,7 @@ impl AuthorityHost {
                 "CA provider",
                 format!("{:?} cannot be set up: {error}", configuration.provider),
                 "see the reason; cached leafs go on until they end",
-                Some(self.inner.server.clock().now().wall),
+                Some(Duration::ZERO),
                 Stops::Signing,
             )],
         }

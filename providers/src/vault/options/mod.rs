@@ -215,5 +215,6 @@ const fn plain(byte: u8) -> bool {
 }
 
 const LONGEST_PATH: usize = 256;
+
 #[cfg(test)]
 mod tests;

@@ -62,7 +62,6 @@ fn both_spellings_mean_the_same_and_slashes_do_not_count() {
 
 #[test]
 fn every_mistake_has_its_own_words() {
-    let sort = "a map of names to texts";
     for (options, says) in [
         (with("Token", "".into()), "must provide a Vault token"),
         (
@@ -169,10 +168,6 @@ fn every_mistake_has_its_own_words() {
         (
             method(json!({"Type": "token_file"})),
             "auth method token_file needs token_file_path in Params",
-        ),
-        (
-            method(json!({"Type": "jwt", "Params": "canary"})),
-            &format!("AuthMethod.Params must be {sort}"),
         ),
     ] {
         let error = parse(options.clone()).err().unwrap();

@@ -85,11 +85,27 @@ impl Keeper {
 
     /// Whether the token in use is refused even to look at itself: it has ended or was revoked.
     pub(super) async fn is_over(&self) -> bool {
+        let looked = self.look().await;
+        looked.is_err_and(|failure| failure.is_forbidden())
+    }
+
+    /// Has the token look at itself.
+    pub(super) async fn look(&self) -> Result<(), Failure> {
         let lookup = LookupTokenSelfRequest::default();
         let (transport, namespace) = (&self.shared.transport, &self.shared.namespace);
         let token = self.token();
         let answer = transport.data::<Lookup>(&lookup, namespace, Some(&token));
-        answer.await.is_err_and(|failure| failure.is_forbidden())
+        answer.await.map(drop)
+    }
+
+    /// How long the token lives on, if it ends and nothing will renew or replace it.
+    pub(super) fn ends_in(&self) -> Option<Duration> {
+        let lease = self.shared.lease();
+        let life = lease.life?;
+        // Renewal is due at two thirds: what is older than three quarters fails to be renewed.
+        let late = lease.got.elapsed() > life / 4 * 3;
+        let kept = lease.renewable || self.shared.method.is_renewable();
+        (late || !kept).then(|| lease.left())
     }
 
     /// Another token than `refused`, if one can be had: a login, or what the file holds now.
@@ -315,3 +331,6 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 const SHORTEST_SLEEP: Duration = Duration::from_millis(200);
 /// When so little is left, a login is better than another try to renew.
 const LAST_MOMENT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

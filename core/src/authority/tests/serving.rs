@@ -1,74 +1,8 @@
+//! The first root, its lease, and what leafs are signed by.
+
 use std::time::Duration;
 
-use serde_json::Map;
-
 use super::*;
-use crate::state::{Caller, Command, ProposeError, Revision, State, Topic};
-use crate::{Der, HashSeed, Instant, Now};
-
-const START: i64 = 1_795_500_000;
-
-fn at(seconds: i64) -> Now {
-    Now {
-        wall: Timestamp::from_unix(START + seconds),
-        mono: Instant::new(Duration::from_secs(seconds.unsigned_abs())),
-    }
-}
-
-/// Commits what `command` changes; answers with the topics that it touched.
-fn submit(
-    state: &mut State,
-    command: AuthorityCommand,
-    now: Now,
-) -> Result<Vec<Topic>, AuthorityError> {
-    match state.propose(Command::Authority(command), &Caller::unrestricted(), now) {
-        Ok(changes) if changes.is_empty() => Ok(Vec::new()),
-        Ok(changes) => Ok(state.apply(&changes).unwrap().topics),
-        Err(ProposeError::Authority(error)) => Err(error),
-        Err(other) => panic!("{other}"),
-    }
-}
-
-fn operation(byte: u8) -> OperationId {
-    OperationId::from_bytes([byte; 16])
-}
-
-fn bootstrap() -> AuthorityCommand {
-    AuthorityCommand::Bootstrap {
-        cluster_id: [0x5a; 16],
-        configuration: CaConfiguration::new("consul", Map::new(), Lifetimes::default()),
-        operation: operation(1),
-    }
-}
-
-fn generated(epoch: Epoch, operation: OperationId) -> AuthorityCommand {
-    AuthorityCommand::IssuerPrepared {
-        epoch,
-        operation,
-        issuer: NewIssuer {
-            id: "aa:bb".to_owned(),
-            name: "Consul CA Root Cert".to_owned(),
-            serial_number: 7,
-            signing_key_id: "cc:dd".to_owned(),
-            not_before: Timestamp::from_unix(START),
-            not_after: Timestamp::from_unix(START + 10 * 365 * 86_400),
-            certificate: Der::new(b"root"),
-            intermediates: Vec::new(),
-            intermediate_life: None,
-            signed_outside: false,
-            private_key_type: "ec".to_owned(),
-            private_key_bits: 256,
-        },
-        state: Sealed::from_bytes(b"sealed".to_vec()),
-    }
-}
-
-fn serving() -> State {
-    let mut state = State::new(HashSeed([1, 2]));
-    submit(&mut state, bootstrap(), at(0)).unwrap();
-    submit(&mut state, generated(Epoch::FIRST, operation(1)), at(1)).unwrap();
-    state
-}
 
 #[test]
 fn founding_orders_exactly_one_root() {

@@ -1,0 +1,43 @@
+//! What an operator should know in time: the token, and the rights that a rotation takes.
+
+use super::session::Session;
+use crate::{Finding, Stops};
+
+pub(super) async fn of(session: &Session, cross_signs: bool) -> Vec<Finding> {
+    let mut findings = vec![match session.outlook().await {
+        Ok(None) => Finding::new(
+            "Vault token",
+            "it is renewed by itself, or does not end",
+            "",
+            None,
+            Stops::Nothing,
+        ),
+        Ok(Some(left)) => Finding::new(
+            "Vault token",
+            "it ends and is not renewed",
+            "give another token, best a periodic one, or an auth method: \
+             `chancery connect ca set-config`",
+            Some(left),
+            Stops::Signing,
+        ),
+        Err(error) => Finding::new(
+            "Vault",
+            format!("it does not answer as it should: {error}"),
+            "see that it runs, is unsealed and can be reached, and that the token is good; cached \
+             leafs go on until they end",
+            None,
+            Stops::Signing,
+        ),
+    }];
+    if !cross_signs {
+        findings.push(Finding::new(
+            "Vault token",
+            "it lacks the rights to cross-sign: a change to another CA would leave peers behind \
+             that hold only the old root",
+            "add the policy lines for cross-signing (providers/docs/vault.md)",
+            None,
+            Stops::Rotation,
+        ));
+    }
+    findings
+}
