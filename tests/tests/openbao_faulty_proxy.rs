@@ -363,7 +363,7 @@ async fn almost_right(
         (
             "a certificate by another CA of the same root",
             instead(sign("root/sign-verbatim", with(json!({}))).await),
-            Rule("authority_key_id"),
+            Rule("issuer_name"),
         ),
     ]
 }

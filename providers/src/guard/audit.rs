@@ -37,6 +37,12 @@ impl Issuers {
         }
         self.leaf.insert(0, Arc::new(issuer));
         self.leaf.truncate(2);
+        // A root above an intermediate that signs was never asked to sign leafs.
+        if let Some(root) = &self.root
+            && self.leaf.len() > 1
+        {
+            self.leaf.retain(|known| **known != *root.issuer());
+        }
     }
 }
 
