@@ -84,8 +84,10 @@ impl Stage {
     /// A guard of its own for each fault, so that none is left alone for the faults before.
     async fn guard(&self, state: Option<chancery_core::Secret>) -> Guard<Vault> {
         let short = Duration::from_secs(2);
-        let mut deadlines = Deadlines::default();
-        deadlines.leaf = short;
+        let deadlines = Deadlines {
+            leaf: short,
+            ..Deadlines::default()
+        };
         let settings = GuardSettings {
             algorithms: rustls::crypto::aws_lc_rs::default_provider()
                 .signature_verification_algorithms

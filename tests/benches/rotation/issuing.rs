@@ -59,6 +59,9 @@ pub(crate) async fn measure(options: &Options, goals: &mut Goals) -> Outcome<()>
             5.0,
         );
     }
+    if options.full {
+        measure_vault(goals).await?;
+    }
     Ok(())
 }
 
