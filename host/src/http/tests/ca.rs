@@ -340,6 +340,12 @@ async fn what_a_rotation_cannot_be_is_refused() {
             "",
             "no intermediate waits for a signature: ask for a certificate request first",
         ),
+        (
+            "PUT",
+            "csr",
+            "",
+            "no intermediate waits for a signature: ask for a certificate request first",
+        ),
     ] {
         let line = format!("{method} /v1/chancery/ca/{path}");
         assert_answer(&served.send(&line, "", body).await, 409, text);

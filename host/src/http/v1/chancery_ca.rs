@@ -5,7 +5,9 @@ use std::sync::Arc;
 use chancery_core::{
     AuthorityError, Der, GoDuration, ProposeError, RotationCause, Step, certificates_from_pem,
 };
+use chancery_providers::{OptionMap, same_name};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::ca_configuration::Wanted;
 use crate::agent::ca::{CaStatus, Plan};
@@ -94,8 +96,9 @@ pub(super) async fn csr(api: Arc<Api>, mut request: Request) -> Result<Answer, A
     let view = api.server().view();
     let current = view.state().authority().configuration();
     let change = if body.is_empty() {
-        let Some(current) = current else {
-            return Err(ApiError::internal("cluster has no CA bootstrapped yet"));
+        // Any other would simply renew what it has: whoever asks for a request wants no change.
+        let Some(current) = current.filter(|current| signs_outside(&current.options)) else {
+            return Err(none_waits());
         };
         Change {
             provider: current.provider.clone(),
@@ -139,11 +142,21 @@ fn waits(api: &Api) -> Option<Der> {
     }
 }
 
+fn none_waits() -> ApiError {
+    let none = ProposeError::Authority(AuthorityError::NoSignatureWanted);
+    SubmitError::Refused(none).into()
+}
+
+/// Whether the options say that somebody outside signs the intermediate.
+fn signs_outside(options: &OptionMap) -> bool {
+    options.iter().any(|(name, value)| {
+        same_name("ExternalIntermediate", name)
+            && !matches!(value, Value::Null | Value::Bool(false))
+    })
+}
+
 fn csr_answer(api: &Api) -> Result<Answer, ApiError> {
-    let Some(csr) = waits(api) else {
-        let none = ProposeError::Authority(AuthorityError::NoSignatureWanted);
-        return Err(SubmitError::Refused(none).into());
-    };
+    let csr = waits(api).ok_or_else(none_waits)?;
     let body = pem("CERTIFICATE REQUEST", csr.as_bytes());
     let body = body.expose().to_vec();
     Ok(Answer::of_type("application/x-pem-file", body))
