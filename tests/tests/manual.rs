@@ -363,6 +363,8 @@ async fn the_routes_that_wait_are_those_of_the_page() {
 
     let probes = endpoints()
         .filter(|endpoint| endpoint.method.as_str() == "GET")
+        // There is nothing to see until somebody outside must sign.
+        .filter(|endpoint| endpoint.path != "/v1/chancery/ca/csr")
         .map(|endpoint| {
             let what = match endpoint.path {
                 "/v1/connect/intentions/" => id.as_str(),

@@ -60,6 +60,10 @@ async fn both_directions_at_once_arrive_unchanged() {
         async move {
             let (from, to) = stream.split();
             let (received, sent) = tokio::try_join!(receive(from), send(to, AMOUNT, 2))?;
+            // Whoever looked whether the listener is open sent nothing.
+            if received.0 == 0 {
+                return Ok(());
+            }
             report.send((received, sent)).map_err(io::Error::other)
         }
     })

@@ -75,8 +75,8 @@ fn poll_write_last(
     }
 }
 
-/// Says that nothing more will be sent; a stream that is over both ways is closed instead. Fails only when the other side has gone already, and
-/// then there is nobody to say it to. tokio shuts a TCP stream down at once.
+/// Says that nothing more will be sent. Fails only when the other side has gone already, and then
+/// there is nobody to say it to. tokio shuts a TCP stream down at once.
 pub(super) fn end_of_stream(stream: &mut TcpStream, cx: &mut Context<'_>) {
     drop(Pin::new(stream).poll_shutdown(cx));
 }
