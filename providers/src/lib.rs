@@ -61,8 +61,8 @@ pub use finding::{Finding, Stops};
 pub use guard::{Call, Deadlines, Ending, Guard, GuardSettings, Limits, Observer, Outcome};
 pub use key_spec::KeySpec;
 pub use options::{
-    CaOptions, DecodedOptions, OptionMap, OptionProblem, SecretOptions, file_options,
-    option_problems, same_name, split_secrets,
+    CaOptions, DecodedOptions, OptionMap, OptionProblem, SecretOptions, check_secrets,
+    file_options, option_problems, same_name, split_secrets,
 };
 pub use provider::CaProvider;
 pub use registry::{check_options, create, names, signature_check};

@@ -130,7 +130,7 @@ async fn call(entry: SocketAddr) -> std::io::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn to_vault_and_back_under_traffic_loses_nothing_and_leaves_nothing_behind() {
+async fn to_vault_and_back_under_traffic_loses_nothing_and_leaves_only_what_is_trusted() {
     let stage = Stage::set(OpenBao::start().await.unwrap()).await;
     let load = Traffic::start(stage.pair.entry(), 20, 5).unwrap();
     let built_in = stage.ca.roots().await.unwrap();
@@ -165,14 +165,18 @@ async fn to_vault_and_back_under_traffic_loses_nothing_and_leaves_nothing_behind
         leaf.verify(before.bundle()).unwrap();
     }
     stage.wait_moved().await;
-    let gone = Instant::now();
-    eventually(Duration::from_secs(120), async || {
+    let left = Instant::now();
+    // Its root goes when no leaf of it can be alive, and the agent has watched its clock for an hour.
+    eventually(Duration::from_secs(60), async || {
         let mounts = stage.mounts().await;
-        mounts.is_empty().then_some(()).ok_or(mounts)
+        (mounts == ["live-root/"]).then_some(()).ok_or(mounts)
     })
     .await
     .unwrap();
-    println!("Vault was empty {:?} after leaving it", gone.elapsed());
+    println!(
+        "Vault signed nothing any more {:?} after leaving it",
+        left.elapsed()
+    );
     call(stage.pair.entry()).await.unwrap();
     let tally = load.stop();
     println!("{tally}");

@@ -120,6 +120,14 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// Refuses anything but a text, of which nothing is kept: for secrets.
+    pub(crate) fn only_text(&mut self, name: &str) {
+        match self.value(name) {
+            None | Some(Value::String(_)) => {}
+            Some(value) => self.wrong_type(name, "string", value, ()),
+        }
+    }
+
     /// The option in the exact spelling, else in another; null counts as absent.
     fn value(&self, name: &str) -> Option<&'a Value> {
         self.options

@@ -14,7 +14,7 @@ pub(crate) use self::decode::Decoder;
 pub use self::decode::same_name;
 pub use self::files::file_options;
 pub(crate) use self::secrets::PARAMS;
-pub use self::secrets::{SecretOptions, split_secrets};
+pub use self::secrets::{SecretOptions, check_secrets, split_secrets};
 use crate::{KeySpec, ProviderError};
 
 /// A provider's options as a user gave them: Consul's names in `CamelCase` or `snake_case`.

@@ -6,7 +6,8 @@ use chancery_core::Secret;
 use serde_json::Value;
 
 use super::OptionMap;
-use super::decode::same_name;
+use super::decode::{Decoder, same_name};
+use crate::ProviderError;
 
 /// Secret options by Consul's name (`PrivateKey`, `Token`, and `AuthMethod.Params` as the text of
 /// a JSON object). Their values do not print.
@@ -78,6 +79,18 @@ pub fn split_secrets(options: OptionMap) -> (OptionMap, SecretOptions) {
     (plain, secrets)
 }
 
+/// Refuses secrets that are no texts: [`split_secrets`] would drop them, and then they would read
+/// as not given.
+///
+/// # Errors
+/// `Misconfigured`, in Consul's words, which never hold the value.
+pub fn check_secrets(options: &OptionMap) -> Result<(), ProviderError> {
+    let mut decoder = Decoder::new(options);
+    decoder.only_text("PrivateKey");
+    decoder.only_text("Token");
+    decoder.finish()
+}
+
 /// Takes the parameters out of an `AuthMethod`.
 fn split_method(method: OptionMap, secrets: &mut SecretOptions) -> OptionMap {
     let mut open = OptionMap::new();
@@ -117,6 +130,25 @@ mod tests {
             assert_eq!(secret.expose(), b"canary");
             assert!(!format!("{secrets:?}").contains("canary"));
         }
+    }
+
+    #[test]
+    fn a_secret_that_is_no_text_is_refused_without_being_quoted() {
+        for value in [json!(["canary"]), json!({ "a": "canary" }), json!(4_242)] {
+            let Value::Object(options) = json!({ "private_key": value }) else {
+                panic!("an object");
+            };
+            let says = check_secrets(&options).unwrap_err().to_string();
+            assert!(
+                says.contains("'PrivateKey' expected type 'string'"),
+                "{says}"
+            );
+            assert!(!says.contains("canary") && !says.contains("4242"), "{says}");
+        }
+        let Value::Object(good) = json!({ "Token": "", "PrivateKey": null }) else {
+            panic!("an object");
+        };
+        check_secrets(&good).unwrap();
     }
 
     #[test]

@@ -6,7 +6,7 @@ use chancery_core::{
     AuthorityCommand, AuthorityError, CaConfiguration, Caller, Command, Der, Epoch, Memory,
     OperationId, ProposeError, RotationCause, Secret, Step,
 };
-use chancery_providers::{OptionMap, SecretOptions, same_name, split_secrets};
+use chancery_providers::{OptionMap, SecretOptions, check_secrets, same_name, split_secrets};
 use serde_json::Value;
 
 use super::{AuthorityFailure, AuthorityHost, configuration, lock};
@@ -235,6 +235,7 @@ impl AuthorityHost {
 
     /// The configuration that `change` asks for: checked options, and secrets given or kept.
     pub(super) fn wanted(&self, change: &Change) -> Result<CaConfiguration, ChangeError> {
+        check_secrets(&change.options).map_err(AuthorityFailure::Options)?;
         let (plain, given) = split_secrets(change.options.clone());
         let mut wanted = configuration(&change.provider, plain)?;
         wanted.force_without_cross_signing = change.force;

@@ -305,6 +305,11 @@ async fn a_wrong_change_is_refused_before_anything_is_stored() {
             "error configuring provider: leaf cert TTL must be greater or equal than 1h0m0s",
         ),
         (
+            json!({"PrivateKey": ["x"]}),
+            "error configuring provider: error decoding config: 1 error(s) decoding:\n\n* \
+             'PrivateKey' expected type 'string', got unconvertible type '[]interface {}'",
+        ),
+        (
             json!({"RootCert": "x"}),
             "error configuring provider: must provide a private key when providing a root cert",
         ),
