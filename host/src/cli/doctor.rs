@@ -66,9 +66,14 @@ impl Doctor {
 fn lines(report: &Report, within: Duration) -> Vec<String> {
     let now = report.now;
     let mut lines = vec![match report.first_failed_handshake {
-        Some(at) if at <= now => format!("Handshakes fail since {at} ({}).", span(at, now)),
+        Some(at) if at <= now => format!(
+            "Handshakes fail since {} ({}).",
+            at.whole_seconds(),
+            span(at, now)
+        ),
         Some(at) => format!(
-            "If nothing is done, the first handshake fails at {at} ({}).",
+            "If nothing is done, the first handshake fails at {} ({}).",
+            at.whole_seconds(),
             span(at, now)
         ),
         None => "Connect is not enabled.".to_owned(),
@@ -93,7 +98,12 @@ fn head(finding: &Finding, now: Timestamp, horizon: Timestamp) -> String {
         State::Fine => "fine",
     };
     match finding.at {
-        Some(at) => format!("{label:<6}  {}: {at} ({})", finding.subject, span(at, now)),
+        Some(at) => format!(
+            "{label:<6}  {}: {} ({})",
+            finding.subject,
+            at.whole_seconds(),
+            span(at, now)
+        ),
         None => format!("{label:<6}  {}", finding.subject),
     }
 }

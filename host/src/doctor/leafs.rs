@@ -13,8 +13,8 @@ pub(super) fn findings(authority: &Authority, leafs: &[LeafFacts], now: Timestam
     let count = good.filter(|leaf| leaf.valid_before.is_some()).count();
     if let Some(first) = first {
         let what = format!(
-            "{} renewed by themselves",
-            plural(count, "leaf is", "leafs are")
+            "{} without anybody's doing",
+            plural(count, "leaf is renewed", "leafs are renewed")
         );
         findings.push(Finding::new(State::Fine, "leafs", what).at(first));
     }

@@ -127,7 +127,7 @@ fn risks(plan: &Plan, change: &Change, foreseen: &Foreseen) -> Vec<Risk> {
         let retired = plan.now.saturating_add(retire_after);
         risks.push(Risk {
             what: format!(
-                "{} leafs of this agent, and those of all other agents, are refused from {} on \
+                "the leafs of this agent ({}), and those of all others, are refused from {} on \
                  unless they have been replaced by then",
                 plan.leafs,
                 retired.whole_seconds()

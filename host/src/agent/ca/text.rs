@@ -83,7 +83,7 @@ impl CaStatus {
             let count = root.links_to.len();
             writeln!(
                 f,
-                "           its leafs also verify with {count} older root(s)"
+                "           its leafs also verify for peers that hold only an older root (of {count})"
             )?;
         }
         if let (Some(until), Some(because)) = (root.kept_until, &root.kept_because) {
@@ -188,7 +188,7 @@ impl fmt::Display for Plan {
         )?;
         writeln!(
             f,
-            "To move:       {} leafs of this agent; the mesh has {} services and {} proxies",
+            "To move:       the leafs of this agent: {}; in the mesh are services: {}, proxies: {}",
             self.leafs, self.services, self.proxies
         )?;
         for (index, risk) in self.risks.iter().enumerate() {

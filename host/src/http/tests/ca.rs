@@ -292,7 +292,7 @@ async fn an_emergency_names_who_is_hit_and_retires_the_root_on_a_clock() {
     let plan: Value = serde_json::from_str(&served.put(ROTATE, &body).await.body).unwrap();
     assert_eq!(plan["leafs"], 1);
     let risks = plan["risks"].to_string();
-    assert!(risks.contains("1 leafs of this agent") && risks.contains("compromised key"));
+    assert!(risks.contains("the leafs of this agent (1)") && risks.contains("compromised key"));
     let body = json!({"Emergency": true, "RetireAfter": "30m"});
     assert_eq!(served.put(ROTATE, &body).await.status, 200);
     let status = served.json(STATUS).await;

@@ -159,9 +159,16 @@ impl AuthorityHost {
             .server
             .submit(command, Caller::unrestricted())
             .await?;
-        Ok(self
-            .newest_epoch()
-            .filter(|_| self.newest_epoch() != before))
+        let begun = self.newest_epoch().filter(|newest| Some(*newest) != before);
+        if let Some(epoch) = begun {
+            tracing::info!(
+                epoch = epoch.number(),
+                provider = change.provider,
+                force = change.force,
+                "a change of the certificate authority has begun"
+            );
+        }
+        Ok(begun)
     }
 
     /// The command for a change, if it would change anything and nothing speaks against it now.

@@ -27,7 +27,13 @@ impl AuthorityHost {
                 ..
             }
         );
+        let (what, of) = effect.key();
         let Err(error) = self.try_to(effect).await else {
+            // Leases are extended all the time, and nobody wants to read of it.
+            if what != "extend lease" {
+                let epoch = of.map(|epoch| epoch.number());
+                tracing::info!(what, epoch, "the certificate authority has done a step");
+            }
             return Ok(());
         };
         match rotating {
