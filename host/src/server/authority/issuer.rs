@@ -87,18 +87,13 @@ impl AuthorityHost {
         order: &Order,
     ) -> Result<(CheckedRoot, chancery_core::Secret), AuthorityFailure> {
         let provider = incarnation.provider();
-        let view = self.inner.server.view();
-        let trust_domain = view
-            .state()
-            .authority()
-            .trust_domain()
-            .ok_or(AuthorityFailure::NotFounded)?;
+        let trust_domain = self.trust_domain()?;
         let request = RootRequest {
             operation: order.operation,
             renew: order.renew_root,
             template: RootTemplate::new(
                 &provider,
-                trust_domain,
+                &trust_domain,
                 random::bytes()?,
                 root_serial()?,
                 incarnation.options.private_key,
@@ -119,18 +114,13 @@ impl AuthorityHost {
         order: &Order,
     ) -> Result<IntermediateAnswer, AuthorityFailure> {
         let provider = incarnation.provider();
-        let view = self.inner.server.view();
-        let trust_domain = view
-            .state()
-            .authority()
-            .trust_domain()
-            .ok_or(AuthorityFailure::NotFounded)?;
+        let trust_domain = self.trust_domain()?;
         let request = IntermediateRequest {
             operation: order.operation,
             renew: order.renew_intermediate,
             template: IntermediateTemplate::new(
                 &provider,
-                trust_domain,
+                &trust_domain,
                 random::bytes()?,
                 leaf_serial()?,
                 incarnation.options.intermediate_cert_ttl,

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chancery_core::{
     AuthorityCommand, AuthorityError, CaConfiguration, Caller, Command, Datacenter, Epoch,
-    Lifetimes, OperationId, ProposeError,
+    Lifetimes, OperationId, ProposeError, TrustDomain,
 };
 use chancery_providers::{CaOptions, OptionMap, ProviderError, SecretOptions, create};
 
@@ -258,6 +258,12 @@ impl AuthorityHost {
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.inner.server
+    }
+
+    fn trust_domain(&self) -> Result<TrustDomain, AuthorityFailure> {
+        let view = self.inner.server.view();
+        let founded = view.state().authority().trust_domain().cloned();
+        founded.ok_or(AuthorityFailure::NotFounded)
     }
 
     async fn submit(&self, command: AuthorityCommand) -> Result<(), AuthorityFailure> {
