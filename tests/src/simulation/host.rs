@@ -147,7 +147,7 @@ impl World {
                 .and_then(|it| it.rotation.as_deref());
             if let Some(rotation) = rotation.filter(|rotation| rotation.epoch == epoch) {
                 if rotation.force {
-                    self.unlinked = Some(epoch);
+                    self.law.unlinked = Some(epoch);
                 } else {
                     self.see(Rare::NoCrossSigning);
                 }
@@ -308,10 +308,9 @@ impl World {
         }
         let anchors: Vec<_> = anchors.iter().map(from_der).collect();
         let distrusted = |root| self.law.distrusted.iter().any(|(of, _)| *of == root);
-        let missing = self.law.versions.iter().find(|version| {
-            !version.lost
-                && version.left.is_none()
-                && self.forced.is_none_or(|forced| version.last > forced)
+        let since = self.law.forced.unwrap_or(0);
+        let missing = self.law.versions.iter().skip(since).find(|version| {
+            version.left.is_none()
                 && version.over() > self.now
                 && !distrusted(version.active)
                 && !version.roots.iter().any(|root| anchors.contains(root))

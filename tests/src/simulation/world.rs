@@ -10,7 +10,7 @@ use chancery_core::{
 
 use super::bug::Bug;
 use super::certificates::{CertificateId, Certificates, from_der, stamp};
-use super::law::{Class, LateSwitch, Law, Version};
+use super::law::{Class, Emergency, LateSwitch, Law, Version};
 use super::provider::{Backends, Remembered};
 use super::random::Random;
 use super::rare::Rare;
@@ -73,9 +73,7 @@ pub(super) struct World {
     pub(super) stepped: i64,
     pub(super) authority: Authority,
     pub(super) revision: u64,
-    pub(super) snapshot: Option<(Authority, i64)>,
-    /// Leafs of before are not in one class with those of later.
-    pub(super) cut: i64,
+    pub(super) snapshot: Option<(Authority, Law)>,
     pub(super) certificates: Certificates,
     pub(super) backends: Backends,
     pub(super) law: Law,
@@ -90,25 +88,12 @@ pub(super) struct World {
     pub(super) causes: BTreeMap<OperationId, Option<RotationCause>>,
     /// Which issuers providers answered an order with.
     pub(super) answers: Vec<(OperationId, CertificateId)>,
-    /// Roots that go in an emergency.
-    pub(super) emergencies: Vec<Emergency>,
-    /// The provider of before the switch said that it cannot cross-sign, for this epoch.
-    pub(super) unlinked: Option<Epoch>,
-    /// When a forced switch last left bundles behind.
-    pub(super) forced: Option<i64>,
     pub(super) bug: Option<Bug>,
     pub(super) seen: u64,
     pub(super) random: Random,
     pub(super) complaint: Option<String>,
     /// What was said on the way, when somebody wants to read it.
     pub(super) told: Option<Vec<String>>,
-}
-
-/// A root that is to go, from a moment on.
-pub(super) struct Emergency {
-    pub(super) root: String,
-    pub(super) switched: i64,
-    pub(super) due: i64,
 }
 
 pub(super) struct Retry {
@@ -128,7 +113,6 @@ impl World {
             authority: Authority::default(),
             revision: 1,
             snapshot: None,
-            cut: 0,
             certificates: Certificates::default(),
             backends: Backends::default(),
             law: Law::default(),
@@ -142,9 +126,6 @@ impl World {
             wishes: Vec::new(),
             causes: BTreeMap::new(),
             answers: Vec::new(),
-            emergencies: Vec::new(),
-            unlinked: None,
-            forced: None,
             bug,
             seen: 0,
             random: Random::new(0),
@@ -283,7 +264,6 @@ impl World {
             bound,
             first: self.now,
             last: self.now,
-            lost: false,
             left: None,
         };
         self.law.published(bundle);
@@ -335,10 +315,9 @@ impl World {
             epoch,
             first: self.now,
             until: end,
-            lost: false,
         };
         self.note_distance(&leaf);
-        self.law.signed(leaf, services, self.cut);
+        self.law.signed(leaf, services);
     }
 
     pub(super) fn serving(&self) -> Option<Epoch> {
@@ -356,7 +335,7 @@ impl World {
         }
         let mut most = 0;
         for version in &self.law.versions {
-            let usable = !version.lost && version.over() > self.now && version.left.is_none();
+            let usable = version.over() > self.now && version.left.is_none();
             if !usable || version.roots.contains(&leaf.root) {
                 continue;
             }
@@ -429,7 +408,7 @@ impl World {
             self.complain(|| format!("the active root {id} is pruned"));
         }
         self.see(Rare::RootPruned);
-        let due = self.emergencies.iter().find(|it| it.root == id);
+        let due = self.law.emergencies.iter().find(|it| it.root == id);
         if root.retire_at.is_some() && due.is_some_and(|it| it.due <= self.now) {
             let certificate = from_der(&root.certificate);
             let now = self.now;
@@ -437,7 +416,8 @@ impl World {
             if self.law.classes.iter().any(alive) {
                 self.see(Rare::DistrustedAlive);
             }
-            self.law.distrusted.push((certificate, now));
+            let since = self.law.versions.len();
+            self.law.distrusted.push((certificate, since));
         }
     }
 
@@ -473,6 +453,7 @@ impl World {
                     at: self.now,
                     epoch: epoch.number(),
                     behind: -self.skew,
+                    versions: self.law.versions.len(),
                 });
             }
         }
@@ -491,10 +472,9 @@ impl World {
         if let RotationCause::Emergency { retire_after } = rotation.cause {
             // By a clock that was behind: set right, it has passed so much earlier.
             let due = self.wall().min(self.now) + retire_after.as_secs().cast_signed();
-            self.emergencies.retain(|it| it.root != old.id);
-            self.emergencies.push(Emergency {
+            self.law.emergencies.retain(|it| it.root != old.id);
+            self.law.emergencies.push(Emergency {
                 root: old.id.clone(),
-                switched: self.now,
                 due,
             });
         }
@@ -529,21 +509,21 @@ impl World {
             .map(|it| from_der(&it.certificate))
             .collect();
         let full = 1 + root.intermediates.len() + links.len() >= 6;
-        let unlinked = self.unlinked == Some(epoch);
+        let unlinked = self.law.unlinked == Some(epoch);
         if !full && !unlinked {
             return;
         }
-        self.forced = Some(self.now);
+        self.law.forced = Some(self.law.versions.len());
         let key = self.certificates.of(from_der(&root.certificate)).subject;
         let mut left = false;
         for version in &mut self.law.versions {
-            let usable = !version.lost && version.last + version.bound > self.now;
+            let usable = version.over() > self.now;
             let reached = !self
                 .certificates
                 .spans(key, &links, &version.roots)
                 .is_empty();
             if usable && !reached && version.left.is_none() {
-                version.left = Some((epoch.number(), self.now));
+                version.left = Some(epoch.number());
                 left = true;
             }
         }
