@@ -214,25 +214,25 @@ fn options(provider: &str, server: &OpenBao, token: &str) -> Value {
     options
 }
 
-/// A life that begins with `first`: one move to `second` whose time is taken, then kills on the
-/// way back and forth.
+/// A life that begins with `first`: one move there and one back, whose time is taken, then kills
+/// on the way.
 async fn live(first: &str, second: &str) {
     let (mut life, mut agent) = Life::begin(first).await;
     let mut moments = KillMoments::from_environment();
-    life.check("at first").await;
-    let begin = Instant::now();
-    life.move_to(second).await;
-    let takes = begin.elapsed();
-    life.check("moved").await;
+    let mut ways = Vec::new();
+    for target in [second, first] {
+        life.check("at first").await;
+        let begin = Instant::now();
+        life.move_to(target).await;
+        ways.push((target, begin.elapsed()));
+    }
     let (mut finished, mut unheard) = (0, 0);
-    for round in 0..KILLS {
-        let target = [first, second][round % 2];
-        let after = moments.within(takes);
-        let name =
-            format!("round {round}, killed after {after:?} of {takes:?} on the way to {target}");
+    for (round, (target, takes)) in ways.iter().cycle().take(KILLS).enumerate() {
+        let after = moments.within(*takes);
+        let name = format!("round {round}, killed after {after:?} of {takes:?} to {target}");
         agent = life.killed_moving_to(target, agent, after).await;
         life.check(&name).await;
-        match life.at_rest().await == target {
+        match life.at_rest().await == *target {
             true => finished += 1,
             false => unheard += 1,
         }
@@ -246,7 +246,7 @@ async fn live(first: &str, second: &str) {
         .await
         .unwrap();
     println!(
-        "a move takes {takes:?}; after {KILLS} kills {finished} were finished, {unheard} never \
+        "moves take {ways:?}; after {KILLS} kills {finished} were finished, {unheard} never \
          began; {} leafs by {} lists; nothing was left in Vault after {:?}",
         life.leafs.len(),
         life.bundles.len(),
