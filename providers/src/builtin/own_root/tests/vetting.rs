@@ -112,6 +112,12 @@ async fn what_would_break_the_mesh_is_refused_up_front() {
              Ed25519 and RSA 2048 to 4096",
         ),
         (
+            chancery_core::certificates_to_pem([&good.certificate.der()[..100]]),
+            Some(key.clone()),
+            "RootCert: certificate 1: this is no X.509 certificate: what is in it is malformed or \
+             cut short",
+        ),
+        (
             pem.repeat(5),
             Some(key.clone()),
             "RootCert holds 5 certificates, allowed are 4",
