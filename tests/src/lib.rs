@@ -33,7 +33,10 @@ pub use peers::{
     Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, Fault, FaultyProxy, OpenBao, OpenBaoError,
     PeerError, consul_binary, envoy_binary, openbao_binary, vault_folder,
 };
-pub use rotation::{Ca, CaRoots, HeldPeer, HeldServer, OperatorCa, RotationError, Sent};
+pub use rotation::{
+    Ca, CaRoots, HeldPeer, HeldServer, Issued, KillMoments, OperatorCa, RotationError, Sent,
+    killed_while_changing,
+};
 pub use vault::{
     TRUST_DOMAIN, configured_vault, cross_sign_request, intermediate_request, issuers_of,
     leaf_request, now, option_map, root_request, vault_configuration,

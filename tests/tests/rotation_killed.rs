@@ -9,12 +9,11 @@
     reason = "a helper of a scenario fails as its tests do"
 )]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chancery_tests::{
-    Agent, AgentHome, App, Ca, CaRoots, Pair, ProxyKind, Sent, Traffic, eventually, free_port,
+    Agent, AgentHome, App, Ca, CaRoots, Issued, KillMoments, Pair, ProxyKind, Traffic, eventually,
+    free_port, killed_while_changing,
 };
 use serde_json::{Value, json};
 
@@ -26,33 +25,10 @@ const BUNDLE_AGE: Duration = Duration::from_secs(2);
 /// A path has room for five new keys within that time.
 const ROUND: Duration = Duration::from_millis(500);
 
-/// xorshift64*: the seed is printed, so a failure can be had again.
-struct Random(u64);
-
-impl Random {
-    /// At least 0, less than 1.
-    fn fraction(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
-/// A leaf, and the roots that were served shortly before somebody asked for it.
-struct Issued {
-    leaf: Sent,
-    bundle: Arc<CaRoots>,
-    bundle_taken: Instant,
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_of_the_ca_survives_kills_at_ten_random_moments() {
     let kills = from_environment("CHANCERY_ROTATION_KILLS").unwrap_or(10);
-    let seed = from_environment("CHANCERY_KILL_SEED")
-        .unwrap_or_else(|| u64::from(std::process::id()) << 20 | 0xC0FF_EE00);
-    println!("CHANCERY_KILL_SEED={seed}");
-    let mut random = Random(seed);
+    let mut moments = KillMoments::from_environment();
     let home = AgentHome::with_connect(&settings(), "").unwrap();
     let port = free_port().unwrap();
     let mut agent = Agent::start_at(&home, port).await.unwrap();
@@ -68,11 +44,13 @@ async fn a_change_of_the_ca_survives_kills_at_ten_random_moments() {
     let takes = begin.elapsed();
     let (mut finished, mut given_up) = (0, 0);
     for round in 0..kills {
-        let name = format!("seed {seed} round {round}");
+        let name = format!("round {round}");
         let begin = Instant::now();
         let before = ca.roots().await.unwrap();
-        let after = takes.mul_f64(1.2 * random.fraction());
-        let issued = killed_while_changing(agent, &ca, after).await;
+        let order = ca.clone();
+        let order = async move { order.rotate().await };
+        let issued = killed_while_changing(agent, &ca, moments.within(takes), order).await;
+        let issued = issued.unwrap();
         agent = Agent::start_at(&home, port).await.unwrap();
         let change = json!(format!("{}s", 20 + round % 2));
         eventually(SOON, async || {
@@ -127,44 +105,6 @@ fn options(leaf_life: &Value) -> Value {
         "BundleMaxAge": format!("{}s", BUNDLE_AGE.as_secs()),
         "CSRMaxPerSecond": 0,
     })
-}
-
-/// Orders a new key and kills the agent `after` that, while leafs are asked for all the time.
-async fn killed_while_changing(agent: Agent, ca: &Ca, after: Duration) -> Vec<Issued> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let asking = tokio::spawn(ask(ca.clone(), Arc::clone(&stop)));
-    let order = tokio::spawn({
-        let ca = ca.clone();
-        async move { ca.rotate().await }
-    });
-    tokio::time::sleep(after).await;
-    agent.kill().await.unwrap();
-    // Whether an answer came is the moment's chance.
-    drop(order.await.unwrap());
-    stop.store(true, Ordering::SeqCst);
-    asking.await.unwrap()
-}
-
-/// Asks for the roots and for leafs that nobody has asked for, until there is no answer.
-async fn ask(ca: Ca, stop: Arc<AtomicBool>) -> Vec<Issued> {
-    let mut issued = Vec::new();
-    while !stop.load(Ordering::SeqCst) {
-        let bundle_taken = Instant::now();
-        let Ok(roots) = ca.roots().await else { break };
-        let bundle = Arc::new(roots);
-        for number in 0..5 {
-            let name = format!("asked-{}-{number}", issued.len());
-            let Ok(leaf) = ca.leaf(&name).await else {
-                break;
-            };
-            issued.push(Issued {
-                leaf,
-                bundle: Arc::clone(&bundle),
-                bundle_taken,
-            });
-        }
-    }
-    issued
 }
 
 /// One root signs, none is there twice, and at most the ordered one is new.

@@ -101,7 +101,10 @@ impl Authority {
             Step::Preparing => self.prepare(serving, rotation, None),
             Step::Accepting { chain, .. } => self.prepare(serving, rotation, Some(chain.clone())),
             Step::Linking { issuer } => {
-                let short = self.expect_short_path(issuer.intermediates.len(), wall);
+                // The link that is to come counts like an intermediate.
+                let intermediates = issuer.intermediates.len() + 1;
+                let below = trust::links_below(&issuer.id, active);
+                let short = trust::expect_short(&below, intermediates, wall);
                 if let Err(too_long) = short
                     && !rotation.force
                 {
@@ -162,25 +165,30 @@ impl Authority {
         }
     }
 
-    /// An intermediate is renewed at half its life, unless it reaches its root's end already.
-    fn renewal_due(&self, configuration: &CaConfiguration, wall: Timestamp, agenda: &mut Agenda) {
-        let Some(root) = self.active_root() else {
-            return;
-        };
-        let Some(life) = root.intermediate_life else {
-            return;
-        };
+    /// When the intermediate that signs is renewed, as far as is known at `now`: at half its life,
+    /// or later if a change was given up lately. `None` if the root signs itself, if the
+    /// intermediate reaches the root's end already, or if somebody outside signed it.
+    #[must_use]
+    pub fn renewal_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let root = self.active_root()?;
+        let life = root.intermediate_life?;
         let lengthens = life.not_after.saturating_add(lease::SLACK) < root.not_after;
         if !lengthens || root.signed_outside {
-            return;
+            return None;
         }
         let record = self.record.as_ref();
         let again = record
             .and_then(|record| record.given_up_at)
-            .filter(|given_up| *given_up <= wall)
+            .filter(|given_up| *given_up <= now)
             .map(|given_up| given_up.saturating_add(trust::PATIENCE));
         let middle = life.middle();
-        let due = again.map_or(middle, |again| again.max(middle));
+        Some(again.map_or(middle, |again| again.max(middle)))
+    }
+
+    fn renewal_due(&self, configuration: &CaConfiguration, wall: Timestamp, agenda: &mut Agenda) {
+        let Some(due) = self.renewal_at(wall) else {
+            return;
+        };
         if wall < due {
             agenda.wake(due);
         } else {

@@ -13,7 +13,10 @@ fn of_one(said: Said, now: Timestamp) -> Finding {
     let at = said.left.map(|left| now.saturating_add(left));
     let bites = at.is_none_or(|at| at <= now);
     let state = match said.stops {
-        Stops::Nothing if at.is_none() => State::Fine,
+        // What stops a change only when somebody orders it is told, with what to do before. It
+        // may be meant, as rights that a token was never given, and has no time: were it due, it
+        // would be so for ever.
+        Stops::Nothing | Stops::Rotation if at.is_none() => State::Fine,
         Stops::Signing if bites => State::Broken,
         _ => State::Due,
     };

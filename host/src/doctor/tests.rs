@@ -190,3 +190,23 @@ fn a_provider_that_stops_signing_starves_leafs_that_are_due_after_that() {
     );
     assert_eq!(later[0].state, State::Broken);
 }
+
+#[test]
+fn a_right_that_only_an_ordered_change_needs_is_told_and_wakes_nobody() {
+    let said = |left| {
+        let lacks = chancery_providers::Finding::new(
+            "Vault token",
+            "it may not sign roots of other CAs",
+            "add the line",
+            left,
+            chancery_providers::Stops::Rotation,
+        );
+        provider::findings(vec![lacks], NOW).remove(0)
+    };
+    let timeless = said(None);
+    assert_eq!(timeless.state, State::Fine);
+    assert_eq!(timeless.advice.as_deref(), Some("add the line"));
+    assert_eq!(timeless.stops_signing_at, None);
+    // But one that the token is about to lose is.
+    assert_eq!(said(Some(Duration::from_secs(100))).state, State::Due);
+}

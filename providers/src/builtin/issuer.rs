@@ -209,8 +209,9 @@ pub(super) fn parse<'a>(
     match X509Certificate::from_der(certificate) {
         Ok(([], parsed)) => Ok(parsed),
         Ok(_) => Err(ProviderError::refused("bytes follow the certificate")),
-        Err(error) => Err(ProviderError::refused(format!(
-            "this is no certificate: {error}"
-        ))),
+        // The parser's own words are names of its code.
+        Err(_) => Err(ProviderError::refused(
+            "this is no X.509 certificate: what is in it is malformed or cut short",
+        )),
     }
 }

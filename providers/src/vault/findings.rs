@@ -32,9 +32,9 @@ pub(super) async fn of(session: &Session, cross_signs: bool) -> Vec<Finding> {
     if !cross_signs {
         findings.push(Finding::new(
             "Vault token",
-            "it lacks the rights to cross-sign: a change to another CA would leave peers behind \
-             that hold only the old root",
-            "add the policy lines for cross-signing (providers/docs/vault.md)",
+            "it may not sign roots of other CAs: a change to another CA is refused until it may",
+            "before you leave this Vault, add the policy line for `sign-self-issued` \
+             (providers/docs/vault.md)",
             None,
             Stops::Rotation,
         ));

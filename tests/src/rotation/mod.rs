@@ -3,8 +3,10 @@
 
 mod ca;
 mod held;
+mod killed;
 mod own;
 
 pub use ca::{Ca, CaRoots, RotationError, Sent};
 pub use held::{HeldPeer, HeldServer};
+pub use killed::{Issued, KillMoments, killed_while_changing};
 pub use own::OperatorCa;

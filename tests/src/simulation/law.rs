@@ -4,6 +4,12 @@
 //! Leafs that differ only in their end are one *class*, bundles with the same content one
 //! *version*. For each the span of time is kept in which any of them may be in use, so that the
 //! law is checked for every pair at every instant, not at those at which somebody looked.
+//!
+//! What excuses a pair is in the same book. What of it happened before what is told by places in
+//! the lists: several things may happen in one second. A snapshot takes the book along, so that
+//! after its restore exactly that counts which the restored state knows of.
+
+use chancery_core::Epoch;
 
 use super::certificates::{CertificateId, Certificates, Party};
 
@@ -19,8 +25,6 @@ pub(super) struct Class {
     pub(super) first: i64,
     /// End of the last one.
     pub(super) until: i64,
-    /// Signed in a time that a restore has undone.
-    pub(super) lost: bool,
 }
 
 /// Bundles with the same content.
@@ -34,9 +38,8 @@ pub(super) struct Version {
     /// The first moment at which one could be taken, and the last.
     pub(super) first: i64,
     pub(super) last: i64,
-    pub(super) lost: bool,
-    /// Left behind by force: leafs from this epoch on, signed from this moment on.
-    pub(super) left: Option<(u64, i64)>,
+    /// Left behind by force: by leafs from this epoch on.
+    pub(super) left: Option<u64>,
 }
 
 impl Version {
@@ -53,22 +56,37 @@ pub(super) struct LateSwitch {
     pub(super) at: i64,
     pub(super) epoch: u64,
     pub(super) behind: i64,
+    /// How many versions there were before.
+    pub(super) versions: usize,
+}
+
+/// A root that is to go in an emergency, from a moment on.
+#[derive(Clone, Debug)]
+pub(super) struct Emergency {
+    pub(super) root: String,
+    pub(super) due: i64,
 }
 
 /// All leafs and bundles of a schedule, and what excuses a pair.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Law {
     pub(super) classes: Vec<Class>,
     pub(super) versions: Vec<Version>,
-    /// Roots that were no longer trusted because of an emergency, and since when.
-    pub(super) distrusted: Vec<(CertificateId, i64)>,
+    /// Roots that were no longer trusted because of an emergency, and since which version.
+    pub(super) distrusted: Vec<(CertificateId, usize)>,
+    /// Roots that go in an emergency.
+    pub(super) emergencies: Vec<Emergency>,
     pub(super) late: Vec<LateSwitch>,
+    /// The provider of before the switch said that it cannot cross-sign, for this epoch.
+    pub(super) unlinked: Option<Epoch>,
+    /// The first version after the last forced switch that left bundles behind.
+    pub(super) forced: Option<usize>,
     /// The wall clock was ahead at some time: validities may start in the future.
     pub(super) ahead: bool,
     /// Leafs signed so far.
     pub(super) leafs: i64,
-    /// New entries from now on, although the content is the same.
-    pub(super) cut: bool,
+    /// The next bundle is another version, although its content may be the same.
+    cut: bool,
 }
 
 /// A leaf that does not verify.
@@ -80,15 +98,13 @@ pub(super) struct Broken {
 }
 
 impl Law {
-    pub(super) fn signed(&mut self, leaf: Class, services: i64, cut: i64) {
+    pub(super) fn signed(&mut self, leaf: Class, services: i64) {
         self.leafs += services;
         let same = |class: &&mut Class| {
             class.issuer == leaf.issuer
                 && class.root == leaf.root
                 && class.epoch == leaf.epoch
-                && class.first >= cut
                 && class.until >= leaf.first
-                && !class.lost
                 && class.chain == leaf.chain
         };
         match self.classes.iter_mut().rfind(same) {
@@ -105,7 +121,7 @@ impl Law {
             let same = current.roots == bundle.roots
                 && current.bound == bundle.bound
                 && current.active == bundle.active;
-            if same && !self.cut && !current.lost {
+            if same && !self.cut {
                 return;
             }
         }
@@ -120,31 +136,28 @@ impl Law {
         }
     }
 
-    /// Everything of `since` or later was undone by a restore.
-    pub(super) fn lose(&mut self, since: i64) {
-        for class in &mut self.classes {
-            class.lost |= class.first >= since;
-        }
-        for version in &mut self.versions {
-            version.lost |= version.first >= since;
-            version.left = version.left.filter(|(_, left)| *left < since);
-        }
-        self.distrusted.retain(|(_, at)| *at < since);
-        self.late.retain(|late| late.at < since);
-        self.cut = true;
+    /// The book as it was goes on: the state of then counts again. What was signed and handed out
+    /// in the meantime nobody answers for.
+    pub(super) fn restore(&mut self, then: &Self) {
+        *self = Self {
+            leafs: self.leafs,
+            ahead: self.ahead,
+            cut: true,
+            ..then.clone()
+        };
     }
 
     /// The first moment at which the law is broken.
     pub(super) fn first_broken(&self, all: &Certificates) -> Option<Broken> {
         let mut first: Option<Broken> = None;
-        for class in self.classes.iter().filter(|class| !class.lost) {
-            for version in self.versions.iter().filter(|version| !version.lost) {
+        for class in &self.classes {
+            for (place, version) in self.versions.iter().enumerate() {
                 let from = class.first.max(version.first);
                 let until = class.until.min(version.over());
-                if from >= until || self.is_excused(class, version) {
+                if from >= until || self.is_excused(class, version, place) {
                     continue;
                 }
-                let until = until.min(self.proven_until(class, version));
+                let until = until.min(self.proven_until(class, version, place));
                 let Some(at) = self.uncovered(class, version, from, until, all) else {
                     continue;
                 };
@@ -182,24 +195,106 @@ impl Law {
         (reached < until).then_some(reached)
     }
 
-    fn is_excused(&self, class: &Class, version: &Version) -> bool {
-        let left = version
-            .left
-            .is_some_and(|(epoch, since)| class.epoch >= epoch && class.first >= since);
+    fn is_excused(&self, class: &Class, version: &Version, place: usize) -> bool {
+        let left = version.left.is_some_and(|epoch| class.epoch >= epoch);
         let distrusted = self
             .distrusted
             .iter()
-            .any(|(root, since)| *root == class.root && version.first >= *since);
+            .any(|(root, since)| *root == class.root && place >= *since);
         left || distrusted
     }
 
     /// Until when a switch by a clock that was behind promised anything.
-    fn proven_until(&self, class: &Class, version: &Version) -> i64 {
-        let late = self.late.iter().filter(|late| {
-            class.epoch >= late.epoch && class.first >= late.at && version.first < late.at
-        });
+    fn proven_until(&self, class: &Class, version: &Version, place: usize) -> i64 {
+        let late = self
+            .late
+            .iter()
+            .filter(|late| class.epoch >= late.epoch && place < late.versions);
         late.map(|late| late.at + version.bound - late.behind)
             .min()
             .unwrap_or(i64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulation::certificates::Certificate;
+
+    const BOUND: i64 = 1000;
+
+    /// Two roots that nothing links, and a book in which bundles with the first are in use.
+    fn two_roots() -> (Certificates, [CertificateId; 2], Law) {
+        let mut all = Certificates::default();
+        let roots = [(); 2].map(|()| {
+            let key = all.party();
+            all.add(Certificate {
+                subject: key,
+                issuer: key,
+                not_before: 0,
+                not_after: 100 * BOUND,
+            })
+        });
+        let mut law = Law::default();
+        law.published(bundle(&roots[..1], 0));
+        law.touch(7);
+        (all, roots, law)
+    }
+
+    fn bundle(roots: &[CertificateId], first: i64) -> Version {
+        Version {
+            roots: roots.to_vec(),
+            active: roots[roots.len() - 1],
+            bound: BOUND,
+            first,
+            last: first,
+            left: None,
+        }
+    }
+
+    fn leaf(all: &Certificates, root: CertificateId, epoch: u64, first: i64) -> Class {
+        Class {
+            issuer: all.of(root).subject,
+            root,
+            chain: Vec::new(),
+            epoch,
+            first,
+            until: first + BOUND,
+        }
+    }
+
+    /// As a forced switch to the second root does.
+    fn leave_behind(law: &mut Law, roots: &[CertificateId; 2], now: i64) {
+        law.versions[0].left = Some(2);
+        law.published(bundle(roots, now));
+    }
+
+    #[test]
+    fn what_a_snapshot_of_the_same_second_knows_counts_after_its_restore() {
+        let (all, roots, mut law) = two_roots();
+        leave_behind(&mut law, &roots, 7);
+        let snapshot = law.clone();
+        law.restore(&snapshot);
+        law.published(bundle(&roots, 7));
+        law.signed(leaf(&all, roots[1], 2, 7), 1);
+        assert!(law.first_broken(&all).is_none());
+        // But leafs of before the switch are no leafs of after it.
+        law.signed(leaf(&all, roots[1], 1, 7), 1);
+        assert_eq!(law.first_broken(&all).map(|broken| broken.at), Some(7));
+    }
+
+    #[test]
+    fn what_a_snapshot_of_the_same_second_does_not_know_is_undone_by_its_restore() {
+        let (all, roots, mut law) = two_roots();
+        let snapshot = law.clone();
+        leave_behind(&mut law, &roots, 7);
+        law.signed(leaf(&all, roots[1], 2, 7), 1);
+        assert!(law.first_broken(&all).is_none());
+        law.restore(&snapshot);
+        law.published(bundle(&roots[..1], 7));
+        // Nobody answers for the leaf of the time that is undone, but for the next one.
+        assert!(law.first_broken(&all).is_none());
+        law.signed(leaf(&all, roots[1], 2, 8), 1);
+        assert_eq!(law.first_broken(&all).map(|broken| broken.at), Some(8));
     }
 }

@@ -6,6 +6,8 @@
 
 mod bug;
 mod certificates;
+mod checks;
+mod effects;
 mod host;
 mod law;
 mod provider;

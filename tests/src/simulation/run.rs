@@ -151,10 +151,8 @@ impl World {
                 self.right_at = Some(self.now + during);
             }
             Action::Snapshot => {
-                self.snapshot = Some((self.authority.clone(), self.now));
-                self.law.cut = true;
-                self.cut = self.now;
-                self.publish();
+                self.law.touch(self.now);
+                self.snapshot = Some((self.authority.clone(), self.law.clone()));
             }
             Action::Restore => self.restore(),
             Action::Down { kind, during } => self.down.push((kind, self.now + during)),
@@ -291,7 +289,7 @@ impl World {
     }
 
     fn restore(&mut self) {
-        let Some((authority, at)) = self.snapshot.clone() else {
+        let Some((authority, law)) = self.snapshot.clone() else {
             return;
         };
         let record = |authority: &Authority| authority.record().cloned();
@@ -304,12 +302,9 @@ impl World {
         if active(&self.authority) != active(&authority) {
             self.see(Rare::RestoreOverSwitch);
         }
-        self.law.touch(self.now);
         self.authority = authority;
-        self.law.lose(at);
+        self.law.restore(&law);
         self.backends.restored();
-        self.emergencies.retain(|it| it.switched < at);
-        self.cut = self.now;
         self.start_again(0);
         self.publish();
     }

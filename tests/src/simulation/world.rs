@@ -9,8 +9,8 @@ use chancery_core::{
 };
 
 use super::bug::Bug;
-use super::certificates::{CertificateId, Certificates, from_der, stamp};
-use super::law::{Class, LateSwitch, Law, Version};
+use super::certificates::{CertificateId, Certificates, from_der, seconds, stamp};
+use super::law::{Class, Law, Version};
 use super::provider::{Backends, Remembered};
 use super::random::Random;
 use super::rare::Rare;
@@ -73,9 +73,7 @@ pub(super) struct World {
     pub(super) stepped: i64,
     pub(super) authority: Authority,
     pub(super) revision: u64,
-    pub(super) snapshot: Option<(Authority, i64)>,
-    /// Leafs of before are not in one class with those of later.
-    pub(super) cut: i64,
+    pub(super) snapshot: Option<(Authority, Law)>,
     pub(super) certificates: Certificates,
     pub(super) backends: Backends,
     pub(super) law: Law,
@@ -90,25 +88,12 @@ pub(super) struct World {
     pub(super) causes: BTreeMap<OperationId, Option<RotationCause>>,
     /// Which issuers providers answered an order with.
     pub(super) answers: Vec<(OperationId, CertificateId)>,
-    /// Roots that go in an emergency.
-    pub(super) emergencies: Vec<Emergency>,
-    /// The provider of before the switch said that it cannot cross-sign, for this epoch.
-    pub(super) unlinked: Option<Epoch>,
-    /// When a forced switch last left bundles behind.
-    pub(super) forced: Option<i64>,
     pub(super) bug: Option<Bug>,
     pub(super) seen: u64,
     pub(super) random: Random,
     pub(super) complaint: Option<String>,
     /// What was said on the way, when somebody wants to read it.
     pub(super) told: Option<Vec<String>>,
-}
-
-/// A root that is to go, from a moment on.
-pub(super) struct Emergency {
-    pub(super) root: String,
-    pub(super) switched: i64,
-    pub(super) due: i64,
 }
 
 pub(super) struct Retry {
@@ -128,7 +113,6 @@ impl World {
             authority: Authority::default(),
             revision: 1,
             snapshot: None,
-            cut: 0,
             certificates: Certificates::default(),
             backends: Backends::default(),
             law: Law::default(),
@@ -142,9 +126,6 @@ impl World {
             wishes: Vec::new(),
             causes: BTreeMap::new(),
             answers: Vec::new(),
-            emergencies: Vec::new(),
-            unlinked: None,
-            forced: None,
             bug,
             seen: 0,
             random: Random::new(0),
@@ -283,7 +264,6 @@ impl World {
             bound,
             first: self.now,
             last: self.now,
-            lost: false,
             left: None,
         };
         self.law.published(bundle);
@@ -302,7 +282,7 @@ impl World {
         let Some((_, end)) = signing.leaf_validity(stamp(self.wall())) else {
             return;
         };
-        let mut end = super::certificates::seconds(end);
+        let mut end = seconds(end);
         let Some(state) = self.authority.provider_state(signing.epoch) else {
             return;
         };
@@ -335,222 +315,15 @@ impl World {
             epoch,
             first: self.now,
             until: end,
-            lost: false,
         };
         self.note_distance(&leaf);
-        self.law.signed(leaf, services, self.cut);
+        self.law.signed(leaf, services);
     }
 
     pub(super) fn serving(&self) -> Option<Epoch> {
         match self.authority.record()?.stage {
             Stage::Serving { epoch } => Some(epoch),
             _ => None,
-        }
-    }
-
-    /// How many links lead to the oldest bundle that may be in use.
-    fn note_distance(&mut self, leaf: &Class) {
-        let links = leaf.chain.len();
-        if links < 2 || self.seen & (1 << Rare::BundleThreeOld as u64) != 0 {
-            return;
-        }
-        let mut most = 0;
-        for version in &self.law.versions {
-            let usable = !version.lost && version.over() > self.now && version.left.is_none();
-            if !usable || version.roots.contains(&leaf.root) {
-                continue;
-            }
-            // The shortest part of the chain that is enough, intermediates not counted.
-            let behind = leaf
-                .chain
-                .iter()
-                .filter(|id| self.certificates.of(**id).subject != leaf.issuer)
-                .count();
-            let needed = (1..=behind).find(|count| {
-                let enough = &leaf.chain[..leaf.chain.len() - behind + count];
-                let spans = self.certificates.spans(leaf.issuer, enough, &version.roots);
-                !spans.is_empty()
-            });
-            most = most.max(needed.unwrap_or(0));
-        }
-        if most >= 2 {
-            self.see(Rare::BundleTwoOld);
-        }
-        if most >= 3 {
-            self.see(Rare::BundleThreeOld);
-        }
-    }
-
-    fn check_commit(&mut self, before: &Authority, changes: &[AuthorityChange]) {
-        let active = self.authority.roots().filter(|root| root.active).count();
-        let serving = self.serving();
-        if active > 1 || (serving.is_some() && active == 0) {
-            self.complain(|| format!("{active} roots are active"));
-        }
-        for change in changes {
-            match change {
-                AuthorityChange::PutRoot(root) if before.root(&root.id).is_none() => {
-                    self.check_minted(before, root.epoch);
-                }
-                AuthorityChange::DeleteRoot(id) => self.note_pruned(before, id),
-                _ => {}
-            }
-        }
-        let was = before.record().map(|record| record.stage.epoch());
-        if serving.is_some() && (serving != was || before.active_root().is_none()) {
-            self.check_switch(before);
-        }
-        let links = |authority: &Authority| authority.active_root().map_or(0, |it| it.links.len());
-        if serving == was && links(&self.authority) < links(before) && links(&self.authority) > 0 {
-            self.see(Rare::LinkForgotten);
-        }
-    }
-
-    fn check_minted(&mut self, before: &Authority, epoch: Epoch) {
-        let Some(record) = before.record() else {
-            return;
-        };
-        let operation = match (&record.stage, &record.rotation) {
-            (_, Some(rotation)) => Some(rotation.operation),
-            (Stage::Bootstrapping { operation, .. }, None) => Some(*operation),
-            _ => None,
-        };
-        let cause = operation.and_then(|operation| self.causes.get(&operation));
-        if cause.is_none_or(|cause| *cause == Some(RotationCause::Renewal)) {
-            self.complain(|| format!("epoch {epoch} has a new root that nobody ordered"));
-        }
-    }
-
-    fn note_pruned(&mut self, before: &Authority, id: &str) {
-        let Some(root) = before.root(id) else {
-            return;
-        };
-        if root.active {
-            self.complain(|| format!("the active root {id} is pruned"));
-        }
-        self.see(Rare::RootPruned);
-        let due = self.emergencies.iter().find(|it| it.root == id);
-        if root.retire_at.is_some() && due.is_some_and(|it| it.due <= self.now) {
-            let certificate = from_der(&root.certificate);
-            let now = self.now;
-            let alive = |class: &Class| class.root == certificate && class.until > now;
-            if self.law.classes.iter().any(alive) {
-                self.see(Rare::DistrustedAlive);
-            }
-            self.law.distrusted.push((certificate, now));
-        }
-    }
-
-    fn check_switch(&mut self, before: &Authority) {
-        let (Some(root), Some(epoch)) = (self.authority.active_root(), self.serving()) else {
-            return;
-        };
-        let root = root.clone();
-        let remembered = self
-            .authority
-            .provider_state(epoch)
-            .and_then(|state| Remembered::open(&state.sealed));
-        let signs = from_der(root.issuer());
-        if remembered.map(|it| it.intermediate.unwrap_or(it.root)) != Some(signs) {
-            self.complain(|| format!("epoch {epoch} signs and does not remember with what"));
-        }
-        if !self.backends.has(signs) && !self.backends.is_lost(signs) {
-            self.complain(|| format!("epoch {epoch} signs with a key that was deleted"));
-        }
-        let rotation = before.record().and_then(|record| record.rotation.clone());
-        let (Some(rotation), Some(old)) = (rotation, before.active_root()) else {
-            return;
-        };
-        if !self.answers.contains(&(rotation.operation, signs)) {
-            self.complain(|| format!("epoch {epoch} signs with what was made for another order"));
-        }
-        match self.skew {
-            0 => {}
-            1.. => self.see(Rare::SwitchAhead),
-            _ => {
-                self.see(Rare::SwitchBehind);
-                self.law.late.push(LateSwitch {
-                    at: self.now,
-                    epoch: epoch.number(),
-                    behind: -self.skew,
-                });
-            }
-        }
-        if rotation.cause == RotationCause::Renewal {
-            self.see(Rare::Renewed);
-            if super::certificates::seconds(old.issuer_life().not_after) < self.wall() {
-                self.see(Rare::RenewedLate);
-            }
-        }
-        if root.signed_outside {
-            self.see(Rare::SignedOutside);
-        }
-        if root.id == old.id {
-            return;
-        }
-        if let RotationCause::Emergency { retire_after } = rotation.cause {
-            // By a clock that was behind: set right, it has passed so much earlier.
-            let due = self.wall().min(self.now) + retire_after.as_secs().cast_signed();
-            self.emergencies.retain(|it| it.root != old.id);
-            self.emergencies.push(Emergency {
-                root: old.id.clone(),
-                switched: self.now,
-                due,
-            });
-        }
-        if before.root(&root.id).is_some() {
-            self.see(Rare::RootBack);
-        }
-        let key = |id: &CertificateId| self.certificates.of(*id).subject;
-        if key(&from_der(&root.certificate)) == key(&from_der(&old.certificate)) {
-            self.see(Rare::SharedKey);
-        }
-        let bound = self.authority.configuration().map(|it| it.lifetimes.bundle);
-        let longest = before.configuration().map(|it| it.lifetimes.bundle);
-        let bound = bound.max(longest).unwrap_or_default().as_secs();
-        let now = self.now;
-        let longer = |version: &Version| {
-            version.bound > bound.cast_signed() && version.over() > now + bound.cast_signed()
-        };
-        if self.law.versions.iter().any(longer) {
-            self.see(Rare::BoundLowered);
-        }
-        if rotation.force {
-            self.leave_behind(&root, epoch);
-        }
-    }
-
-    /// Which bundles a forced switch may leave behind: those that it cannot reach, if it could
-    /// not be helped.
-    fn leave_behind(&mut self, root: &chancery_core::CaRoot, epoch: Epoch) {
-        let links: Vec<_> = root
-            .links
-            .iter()
-            .map(|it| from_der(&it.certificate))
-            .collect();
-        let full = 1 + root.intermediates.len() + links.len() >= 6;
-        let unlinked = self.unlinked == Some(epoch);
-        if !full && !unlinked {
-            return;
-        }
-        self.forced = Some(self.now);
-        let key = self.certificates.of(from_der(&root.certificate)).subject;
-        let mut left = false;
-        for version in &mut self.law.versions {
-            let usable = !version.lost && version.last + version.bound > self.now;
-            let reached = !self
-                .certificates
-                .spans(key, &links, &version.roots)
-                .is_empty();
-            if usable && !reached && version.left.is_none() {
-                version.left = Some((epoch.number(), self.now));
-                left = true;
-            }
-        }
-        if left && unlinked {
-            self.see(Rare::ForcedUnlinked);
-        } else if left {
-            self.see(Rare::ForcedShort);
         }
     }
 

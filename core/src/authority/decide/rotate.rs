@@ -272,8 +272,8 @@ impl Authority {
         Err(AuthorityError::Busy { state })
     }
 
-    /// Whether one more link would still make a path that peers accept.
-    pub(in crate::authority) fn expect_short_path(
+    /// Whether a root that was never trusted could still be linked by a path that peers accept.
+    fn expect_short_path(
         &self,
         intermediates: usize,
         wall: Timestamp,

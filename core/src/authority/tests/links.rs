@@ -253,6 +253,41 @@ fn a_root_that_comes_back_is_linked_and_needs_no_link_to_itself() {
 }
 
 #[test]
+fn links_to_a_root_that_comes_back_make_no_path_too_long() {
+    let mut stand = Stand::serving();
+    for number in 2..=6 {
+        stand.now += HOUR;
+        stand.move_to(&format!("r{number}"));
+    }
+    let mut configuration = stand.authority().configuration().unwrap().clone();
+    configuration.provider = "another".to_owned();
+    // With an intermediate it is one too many, and the oldest link that counts is the second.
+    for (back, until) in [
+        (with_intermediate("r1", "i1", 100 * DAY), Some(2 * HOUR + B)),
+        (issuer("r1"), None),
+    ] {
+        let cause = RotationCause::Configured;
+        stand.change(configuration.clone(), cause, false).unwrap();
+        stand.prepare_issuer(back).unwrap();
+        let Some(until) = until else { break };
+        let due = stand.due();
+        let Some(Effect::Abandon { epoch, reason }) = due.first() else {
+            panic!("{due:?}");
+        };
+        assert!(reason.contains("a path of 7 certificates"), "{reason}");
+        assert!(reason.contains(&at(until).wall.to_string()), "{reason}");
+        let epoch = *epoch;
+        stand.submit(AuthorityCommand::Abandon { epoch }).unwrap();
+    }
+    stand.link().unwrap();
+    stand.try_it().unwrap();
+    assert_eq!(
+        stand.links(),
+        ["r1 x r6", "r6 x r5", "r5 x r4", "r4 x r3", "r3 x r2"]
+    );
+}
+
+#[test]
 fn a_root_that_has_expired_can_be_left_by_force() {
     let mut stand = Stand::serving();
     stand.now = 10 * 365 * DAY + 1;

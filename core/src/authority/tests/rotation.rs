@@ -157,6 +157,8 @@ fn a_renewal_that_brings_another_root_is_given_up_and_waits_an_hour() {
         .prepare_issuer(with_intermediate("r1", "i1", 10 * DAY))
         .unwrap();
     stand.try_it().unwrap();
+    let renewal = |stand: &Stand| stand.authority().renewal_at(stand.wall());
+    assert_eq!(renewal(&stand), Some(at(5 * DAY).wall));
     stand.now = 6 * DAY;
     stand.rotate(RotationCause::Renewal, false).unwrap();
     stand
@@ -164,6 +166,7 @@ fn a_renewal_that_brings_another_root_is_given_up_and_waits_an_hour() {
         .unwrap();
     assert!(stand.is_idle());
     assert!(!stand.has_root("r2"));
+    assert_eq!(renewal(&stand), Some(at(6 * DAY + HOUR).wall));
     stand.now += HOUR - 1;
     assert!(!stand.keys().contains(&"renew intermediate"));
     stand.now += 1;

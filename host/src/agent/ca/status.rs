@@ -1,7 +1,6 @@
 //! Where the certificate authority stands.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use chancery_core::{
     Authority, CaRoot, ROTATION_PATIENCE, Rotation, RotationCause, Stage, Step, Timestamp,
@@ -243,11 +242,11 @@ impl CaStatus {
                 .into_iter()
                 .map(|root| RootStatus::of(root, authority, &by_issuer))
                 .collect(),
-            intermediate: authority.active_root().and_then(IntermediateStatus::of),
+            intermediate: IntermediateStatus::of(authority, now),
             rotation: rotation
                 .map(|rotation| RotationStatus::of(rotation, of_epoch(rotation.epoch))),
             leafs: LeafCounts::of(authority, &by_issuer),
-            next: coming(authority),
+            next: coming(authority, now),
             clean_ups: authority
                 .provider_states()
                 .filter_map(|state| {
@@ -347,15 +346,14 @@ fn kept_because(root: &CaRoot, authority: &Authority, until: Timestamp) -> &'sta
 }
 
 impl IntermediateStatus {
-    fn of(root: &CaRoot) -> Option<Self> {
+    fn of(authority: &Authority, now: Timestamp) -> Option<Self> {
+        let root = authority.active_root()?;
         let life = root.intermediate_life?;
-        // One that reaches the end of its root already gains nothing by a renewal.
-        let lengthens = life.not_after.saturating_add(SLACK) < root.not_after;
         Some(Self {
             key_id: root.signing_key_id.clone(),
             not_before: life.not_before,
             not_after: life.not_after,
-            renew_at: (lengthens && !root.signed_outside).then(|| life.middle()),
+            renew_at: authority.renewal_at(now),
             signed_outside: root.signed_outside,
         })
     }
@@ -412,14 +410,14 @@ const fn next_step(step: &Step) -> &'static str {
 }
 
 /// What happens by itself, as far as it is known now.
-fn coming(authority: &Authority) -> Vec<Coming> {
+fn coming(authority: &Authority, now: Timestamp) -> Vec<Coming> {
     let mut coming = Vec::new();
     if let Some(root) = authority.active_root() {
         coming.push(Coming {
             at: root.not_after,
             what: "the active root ends: no leaf is valid any more".to_owned(),
         });
-        if let Some(intermediate) = IntermediateStatus::of(root) {
+        if let Some(intermediate) = IntermediateStatus::of(authority, now) {
             coming.push(match intermediate.renew_at {
                 Some(at) => Coming {
                     at,
@@ -441,6 +439,3 @@ fn coming(authority: &Authority) -> Vec<Coming> {
     coming.sort_by_key(|coming| coming.at);
     coming
 }
-
-/// What does not matter when two ends of validity are compared.
-const SLACK: Duration = Duration::from_secs(60);

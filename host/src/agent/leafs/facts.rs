@@ -37,7 +37,7 @@ impl Leafs {
                     valid_before: leaf.as_ref().map(|leaf| leaf.valid_before),
                     due: entry.due().moment.map(|(_, wall)| wall),
                     failure: entry.failure(),
-                    registered: self.inner.source.is_registered(entry.service().as_str()),
+                    registered: self.is_registered(entry.service()),
                 }
             })
             .collect();

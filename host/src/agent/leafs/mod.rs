@@ -39,7 +39,8 @@ use hold::Hold;
 use table::Table;
 
 /// How many leafs an agent keeps for services that are not registered with it. A stranger who
-/// asks for many names pushes out the leaf that was asked for longest ago.
+/// asks for many names pushes out the one of these that was asked for longest ago; what is
+/// registered always has room.
 const LEAF_LIMIT: usize = 8_192;
 
 /// A leaf that nobody asked for in this time, and whose service is not registered, is forgotten.
@@ -254,26 +255,31 @@ impl Leafs {
         if let Some(entry) = table.find(service) {
             return Arc::clone(entry);
         }
-        if table.len() >= LEAF_LIMIT {
-            self.evict(&mut table);
+        if table.len() >= LEAF_LIMIT && !self.is_registered(service) {
+            self.make_room(&mut table);
         }
         let entry = Arc::new(Entry::new(service.clone(), self.inner.clock));
         table.insert(Arc::clone(&entry));
         entry
     }
 
-    /// Makes room: drops the entry that was asked for longest ago, registered ones last.
-    fn evict(&self, table: &mut Table) {
-        let oldest = table
+    /// Makes room for one stranger: drops those of them that were asked for longest ago, and
+    /// nothing that is registered.
+    fn make_room(&self, table: &mut Table) {
+        let mut strangers: Vec<_> = table
             .values()
-            .min_by_key(|entry| {
-                let registered = self.inner.source.is_registered(entry.service().as_str());
-                (registered, entry.last_asked())
-            })
-            .map(|entry| entry.service().clone());
-        if let Some(name) = oldest {
-            table.remove(&name);
+            .filter(|entry| !self.is_registered(entry.service()))
+            .map(|entry| (entry.last_asked(), entry.service().clone()))
+            .collect();
+        strangers.sort_unstable();
+        let excess = (strangers.len() + 1).saturating_sub(LEAF_LIMIT);
+        for (_, name) in strangers.iter().take(excess) {
+            table.remove(name);
         }
+    }
+
+    fn is_registered(&self, service: &ServiceName) -> bool {
+        self.inner.source.is_registered(service.as_str())
     }
 
     fn forget_if_empty(&self, entry: &Arc<Entry>) {

@@ -82,7 +82,7 @@ impl Leafs {
         let mut outdated: BTreeMap<String, Vec<Arc<Entry>>> = BTreeMap::new();
         for entry in entries {
             let idle = now.mono.saturating_since(entry.last_asked()) >= IDLE;
-            if idle && !self.inner.source.is_registered(entry.service().as_str()) {
+            if idle && !self.is_registered(entry.service()) {
                 self.lock().remove(entry.service());
                 continue;
             }

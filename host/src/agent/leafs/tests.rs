@@ -73,8 +73,8 @@ impl LeafSource for CountingSource {
         slots.collect()
     }
 
-    fn is_registered(&self, _service: &str) -> bool {
-        self.registered.load(Ordering::Relaxed)
+    fn is_registered(&self, service: &str) -> bool {
+        self.registered.load(Ordering::Relaxed) || service.starts_with("own-")
     }
 }
 
@@ -317,6 +317,29 @@ async fn an_idle_leaf_is_forgotten_unless_its_service_is_registered() {
     leafs.current(&web()).await.unwrap();
     tokio::time::sleep(IDLE * 2).await;
     assert_eq!(leafs.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_pushes_out_the_oldest_stranger_and_nothing_that_is_registered() {
+    let (leafs, _source) = leafs();
+    let name = |kind: &str, number: usize| ServiceName::parse(&format!("{kind}-{number}")).unwrap();
+    leafs.entry(&name("own", 0));
+    leafs.entry(&name("stranger", 0));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for number in 1..LEAF_LIMIT {
+        leafs.entry(&name("stranger", number));
+    }
+    // All have room: the limit is not for what is registered.
+    for number in 1..=LEAF_LIMIT {
+        leafs.entry(&name("own", number));
+    }
+    assert_eq!(leafs.len(), 2 * LEAF_LIMIT + 1);
+    leafs.entry(&name("stranger", LEAF_LIMIT));
+    assert_eq!(leafs.len(), 2 * LEAF_LIMIT + 1);
+    let is_there = |name: ServiceName| leafs.lock().find(&name).is_some();
+    assert!(!is_there(name("stranger", 0)));
+    assert!(is_there(name("stranger", 1)) && is_there(name("stranger", LEAF_LIMIT)));
+    assert!((0..=LEAF_LIMIT).all(|number| is_there(name("own", number))));
 }
 
 #[tokio::test(start_paused = true)]
