@@ -20,7 +20,7 @@ pub use harness::{
     profile, target_directory,
 };
 pub use load::{
-    Backend, Ceiling, Goals, Opened, Pair, PairError, RoundTrips, Tally, Traffic, cpu_time,
+    Backend, Ceiling, Getter, Goals, Opened, Pair, PairError, RoundTrips, Tally, Traffic, cpu_time,
     hold_connections, median, open_connections, percentile, private, resident, round_trips,
     throughput,
 };

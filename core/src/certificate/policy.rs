@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{KeyKind, KeyUsages};
+use super::{KeyKind, KeyUsages, SignatureCheck};
 use crate::identity::{Datacenter, TrustDomain};
 
 /// Which keys are good enough.
@@ -66,6 +66,9 @@ pub struct CsrPolicy {
     /// What may stand beside the URI. Allowed names are dropped: the certificate has only the
     /// identity.
     pub other_names: OtherNames,
+    /// Whether the requester must show that it holds the key. `ParseOnly` is for one that made
+    /// key and request in this very program a moment ago, and for nobody else.
+    pub signature: SignatureCheck,
 }
 
 /// What may stand beside the one URI.
@@ -206,7 +209,7 @@ impl CaPolicy {
 
 impl CsrPolicy {
     /// Requests for identities of `trust_domain` in `datacenter`, with one URI and no other
-    /// name.
+    /// name, signed by the key that they are for.
     #[must_use]
     pub const fn new(trust_domain: TrustDomain, datacenter: Datacenter) -> Self {
         Self {
@@ -214,6 +217,7 @@ impl CsrPolicy {
             datacenter,
             keys: KeyPolicy::issued(),
             other_names: OtherNames::Refused,
+            signature: SignatureCheck::Verify,
         }
     }
 }

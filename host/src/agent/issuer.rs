@@ -1,5 +1,6 @@
 //! Where the agent's leafs come from: a new key, a request, the authority's signature.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -32,9 +33,9 @@ impl LeafSource for LeafIssuer {
             .ok_or(LeafError::NoAuthority)?;
         let identity = self.identity(trust_domain, service);
         let kind = self.authority.leaf_key();
-        let request = LeafKey::make(&identity, kind).await;
-        let request = request.map_err(LeafError::Failed)?;
-        let signed = self.authority.sign_leaf(&request.csr).await;
+        let key = LeafKey::make(&identity, kind).await;
+        let key = key.map_err(LeafError::Failed)?;
+        let signed = self.authority.sign_own(&key).await;
         let signed = signed.map_err(|error| refusal(&error))?;
         let leaf = &signed.leaf;
         let now = self.server.clock().now().wall;
@@ -43,7 +44,7 @@ impl LeafSource for LeafIssuer {
             service: service.clone(),
             uri: identity.to_string(),
             certificates_pem: chain_pem(&signed),
-            private_key_pem: request.key_pem,
+            private_key_pem: key.into_pem(),
             serial: leaf.serial().to_string(),
             valid_after: leaf.not_before(),
             valid_before: leaf.not_after(),
@@ -77,8 +78,8 @@ impl LeafSource for LeafIssuer {
         self.authority.reissue_slots(issuer, count)
     }
 
-    fn is_registered(&self, service: &str) -> bool {
-        self.local.has_service(service)
+    fn registered(&self) -> HashSet<String> {
+        self.local.service_names()
     }
 }
 

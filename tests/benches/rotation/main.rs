@@ -1,7 +1,7 @@
 //! What a change of the CA costs those who are served by it.
 //!
 //! `cargo bench -p chancery-tests --bench rotation`; behind `--`: `--only NAME` (`load`, `first`,
-//! `issuing`, `spread` or `schedules`) and `--changes N`. Without `--bench` (as `cargo test` runs it) each part is
+//! `issuing`, `spread` or `schedules`), `--changes N` and `--leafs N`. Without `--bench` (as `cargo test` runs it) each part is
 //! tried for an instant, ours alone, and nothing is judged.
 //!
 //! - `load`: new connections and open ones through our proxies while the CA is changed again and
@@ -32,6 +32,7 @@ struct Options {
     full: bool,
     only: Option<String>,
     changes: usize,
+    leafs: Option<usize>,
 }
 
 impl Options {
@@ -40,6 +41,7 @@ impl Options {
             full: false,
             only: None,
             changes: 10,
+            leafs: None,
         };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or("a value is missing");
@@ -47,6 +49,7 @@ impl Options {
                 "--bench" => options.full = true,
                 "--only" => options.only = Some(value()?),
                 "--changes" => options.changes = value()?.parse()?,
+                "--leafs" => options.leafs = Some(value()?.parse()?),
                 _ => {}
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use chancery_tests::{Agent, AgentKind, Ca, Goals, eventually};
+use chancery_tests::{Agent, AgentError, AgentKind, Ca, Goals};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -14,6 +14,8 @@ const SERVICES: usize = 10_000;
 /// The operator's limit. Half of it is for replacing leafs.
 const LIMIT: usize = 1000;
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How often the status is looked at, for which the agent counts all leafs.
+const LOOK: Duration = Duration::from_millis(250);
 
 pub(crate) async fn measure(options: &Options, goals: &mut Goals) -> Outcome<()> {
     let services = if options.full { SERVICES } else { 50 };
@@ -21,26 +23,23 @@ pub(crate) async fn measure(options: &Options, goals: &mut Goals) -> Outcome<()>
     let ca = Ca::new(agent.api());
     let limits = json!({"CSRMaxPerSecond": LIMIT});
     ca.configure("consul", &limits).await?;
-    for number in 0..services {
-        agent.register(&json!({"Name": name(number)})).await?;
-    }
+    register(&agent, services).await?;
     let before = leafs(&ca, services).await?;
     let begin = Instant::now();
     ca.rotate().await?;
     let new = ca.leaf("new").await?;
     // What is asked for plainly is replaced at once, so only the status is looked at.
-    eventually(PATIENCE, async || {
+    loop {
         let status = ca.status().await?;
         let moved = status.pointer("/leafs/moved").and_then(Value::as_u64);
-        let moved = moved.and_then(|moved| usize::try_from(moved).ok());
-        match moved {
-            Some(moved) if moved > services => Ok(()),
-            _ => Err(Box::<dyn std::error::Error>::from(format!(
-                "moved: {status}"
-            ))),
+        if moved.is_some_and(|moved| usize::try_from(moved).is_ok_and(|moved| moved > services)) {
+            break;
         }
-    })
-    .await?;
+        if begin.elapsed() > PATIENCE {
+            return Err(format!("not all leafs were replaced: {status}").into());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
     let took = begin.elapsed();
     drop(new);
     let after = leafs(&ca, services).await?;
@@ -61,6 +60,29 @@ pub(crate) async fn measure(options: &Options, goals: &mut Goals) -> Outcome<()>
     if options.full {
         goals.at_most("peak of signing, times the even spread", peak / even, 2.0);
     }
+    Ok(())
+}
+
+/// Registers all services, some at a time.
+async fn register(agent: &Agent, services: usize) -> Outcome<()> {
+    let begin = Instant::now();
+    let mut clients = JoinSet::new();
+    for client in 0..CLIENTS {
+        let api = agent.api();
+        clients.spawn(async move {
+            for number in (client..services).step_by(CLIENTS) {
+                let service = json!({"Name": name(number)});
+                let path = "/v1/agent/service/register";
+                api.call("PUT", path, Some(&service)).await?.checked()?;
+            }
+            Ok::<_, AgentError>(())
+        });
+    }
+    while let Some(done) = clients.join_next().await {
+        done??;
+    }
+    let took = begin.elapsed().as_secs_f64();
+    println!("{services} services registered in {took:.1} s");
     Ok(())
 }
 

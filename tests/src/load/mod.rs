@@ -6,6 +6,7 @@
 mod backend;
 mod ceiling;
 mod connections;
+mod getter;
 mod goals;
 mod latency;
 mod median;
@@ -17,6 +18,7 @@ mod usage;
 pub use backend::Backend;
 pub use ceiling::Ceiling;
 pub use connections::{Opened, hold_connections, open_connections};
+pub use getter::Getter;
 pub use goals::Goals;
 pub use latency::{RoundTrips, round_trips};
 pub use median::{median, percentile};

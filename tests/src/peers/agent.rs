@@ -1,11 +1,13 @@
 //! An agent under test: whatever answers Consul's HTTP API, so that one scenario can be run
 //! against several.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::agent::{AgentClient, AgentHome};
 use crate::harness::{
@@ -41,7 +43,9 @@ impl AgentKind {
             Self::Consul => {
                 let ports = free_ports(6)?;
                 let port = ports.first().copied().unwrap_or_default();
-                Ok((port, consul_command(&ports)?))
+                let mut command = consul_command(&ports)?;
+                command.arg("-dev");
+                Ok((port, command))
             }
         }
     }
@@ -93,6 +97,8 @@ pub struct Agent {
     http: SocketAddr,
     process: Process,
     client: reqwest::Client,
+    /// What it keeps files in, if that is its own.
+    _home: Option<TempDir>,
 }
 
 impl Agent {
@@ -108,6 +114,7 @@ impl Agent {
             http: SocketAddr::from(([127, 0, 0, 1], port)),
             process: Process::spawn("agent", command)?,
             client: reqwest::Client::new(),
+            _home: None,
         };
         eventually(READY, async || agent.ready().await).await?;
         Ok(agent)
@@ -126,6 +133,40 @@ impl Agent {
             http: SocketAddr::from(([127, 0, 0, 1], port)),
             process: Process::spawn("agent", command)?,
             client: reqwest::Client::new(),
+            _home: None,
+        };
+        eventually(READY, async || agent.ready().await).await?;
+        Ok(agent)
+    }
+
+    /// Starts the real Consul with `connect` more in its block about Connect: in memory, or as a
+    /// server of its own with a data directory, which it writes before it answers.
+    ///
+    /// # Errors
+    /// [`AgentError`] when the program cannot be had or is not ready in time.
+    pub async fn start_consul(connect: &str, durable: bool) -> Result<Self, AgentError> {
+        let ports = free_ports(6)?;
+        let home = tempfile::tempdir()?;
+        let file = home.path().join("connect.hcl");
+        fs::write(
+            &file,
+            format!("connect {{\nenabled = true\n{connect}\n}}\n"),
+        )?;
+        let mut command = consul_command(&ports)?;
+        command.arg("-config-file").arg(file);
+        if durable {
+            let data = home.path().join("data");
+            command.args(["-server", "-bootstrap-expect=1", "-data-dir"]);
+            command.arg(data);
+        } else {
+            command.arg("-dev");
+        }
+        let agent = Self {
+            kind: AgentKind::Consul,
+            http: SocketAddr::from(([127, 0, 0, 1], ports.first().copied().unwrap_or_default())),
+            process: Process::spawn("agent", command)?,
+            client: reqwest::Client::new(),
+            _home: Some(home),
         };
         eventually(READY, async || agent.ready().await).await?;
         Ok(agent)
@@ -264,7 +305,7 @@ async fn checked(
 
 fn consul_command(ports: &[u16]) -> Result<Command, PeerError> {
     let mut command = Command::new(consul_binary()?);
-    command.args(["agent", "-dev", "-bind=127.0.0.1", "-client=127.0.0.1"]);
+    command.args(["agent", "-bind=127.0.0.1", "-client=127.0.0.1"]);
     let flags = [
         "-http-port",
         "-server-port",

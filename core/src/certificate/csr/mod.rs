@@ -6,11 +6,13 @@ use x509_parser::extensions::{ParsedExtension, X509Extension};
 use x509_parser::prelude::FromDer;
 
 use super::facts::{Extensions, der_content};
-use super::{Algorithms, CsrPolicy, KeyKind, KeyUsages, Violation, rules, signature};
+use super::{
+    Algorithms, CsrPolicy, KeyKind, KeyUsages, SignatureCheck, Violation, rules, signature,
+};
 use crate::identity::{Datacenter, SpiffeId};
 
-/// A request that may be signed: its signature verifies, its key is good, and it asks for one
-/// identity of ours and nothing else.
+/// A request that may be signed: its signature verifies (unless the policy says that it was made
+/// here), its key is good, and it asks for one identity of ours and nothing else.
 ///
 /// Its subject and whatever else it holds have no influence: a signer takes the identity and
 /// the key from here and makes the rest itself.
@@ -54,14 +56,16 @@ impl CheckedCsr {
         rules::check_key(&key, &policy.keys)?;
         let identity = requested_identity(&request, policy)?;
         signature::check_envelope(der, info.raw, &request.signature_algorithm)?;
-        signature::verify(
-            algorithms,
-            &info.subject_pki,
-            &request.signature_algorithm,
-            info.raw,
-            &request.signature_value.data,
-            || format!("request for {identity}"),
-        )?;
+        if policy.signature == SignatureCheck::Verify {
+            signature::verify(
+                algorithms,
+                &info.subject_pki,
+                &request.signature_algorithm,
+                info.raw,
+                &request.signature_value.data,
+                || format!("request for {identity}"),
+            )?;
+        }
         Ok(Self {
             der: der.to_vec(),
             spki_der: info.subject_pki.raw.to_vec(),

@@ -154,6 +154,21 @@ fn the_signature_must_be_the_keys_own() {
 }
 
 #[test]
+fn who_made_the_key_here_need_not_show_it_but_all_else_is_checked() {
+    let mut policy = csr_policy();
+    assert_eq!(policy.signature, SignatureCheck::Verify);
+    policy.signature = SignatureCheck::ParseOnly;
+    let mut der = request(|_| {});
+    let last = der.last_mut().unwrap();
+    *last ^= 1;
+    assert_breaks(parse(&der), "Signature");
+    assert!(CheckedCsr::parse(&der, algorithms(), &policy).is_ok());
+    let der = request(|csr| csr.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained));
+    let refused = CheckedCsr::parse(&der, algorithms(), &policy);
+    assert_breaks(refused, "LeafIsCa");
+}
+
+#[test]
 fn what_the_signature_does_not_cover_is_still_der() {
     let mut der = request(|_| {});
     // The last algorithm identifier is the outer one: its object identifier gets another tag.

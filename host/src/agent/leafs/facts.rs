@@ -27,6 +27,7 @@ impl Leafs {
     #[must_use]
     pub fn facts(&self) -> Vec<LeafFacts> {
         let entries: Vec<_> = self.lock().values().cloned().collect();
+        let registered = self.inner.source.registered();
         let mut facts: Vec<_> = entries
             .iter()
             .map(|entry| {
@@ -37,7 +38,7 @@ impl Leafs {
                     valid_before: leaf.as_ref().map(|leaf| leaf.valid_before),
                     due: entry.due().moment.map(|(_, wall)| wall),
                     failure: entry.failure(),
-                    registered: self.is_registered(entry.service()),
+                    registered: registered.contains(entry.service().as_str()),
                 }
             })
             .collect();

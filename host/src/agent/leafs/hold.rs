@@ -63,11 +63,16 @@ impl Hold {
     }
 
     /// The limit is not reached. What was under way when another was refused proves nothing.
-    pub(super) fn granted(&self, now: Instant) {
+    /// Answers whether that ends a hold.
+    pub(super) fn granted(&self, now: Instant) -> bool {
         let mut state = self.lock();
         match *state {
-            State::Held(until) if now < until => {}
-            _ => *state = State::Free,
+            State::Free => false,
+            State::Held(until) if now < until => false,
+            State::Held(_) | State::Probing(_) => {
+                *state = State::Free;
+                true
+            }
         }
     }
 
@@ -92,7 +97,8 @@ mod tests {
         assert!(!hold.may_go(at(999)) && hold.is_limited(at(999)));
         assert!(hold.may_go(at(1000)));
         assert!(!hold.may_go(at(1000)), "a second one goes with the first");
-        hold.granted(at(1010));
+        assert!(hold.granted(at(1010)));
+        assert!(!hold.granted(at(1010)), "there is no hold any more");
         assert!(hold.may_go(at(1010)) && !hold.is_limited(at(1010)));
     }
 
@@ -100,7 +106,7 @@ mod tests {
     fn a_success_of_before_the_refusal_proves_nothing() {
         let hold = Hold::default();
         hold.refused(at(0));
-        hold.granted(at(10));
+        assert!(!hold.granted(at(10)));
         assert!(!hold.may_go(at(20)));
     }
 

@@ -23,12 +23,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chancery_core::{Secret, ServiceName, Timestamp};
+use chancery_core::{Now, Secret, ServiceName, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -37,11 +37,6 @@ use entry::{Due, Entry};
 pub use facts::LeafFacts;
 use hold::Hold;
 use table::Table;
-
-/// How many leafs an agent keeps for services that are not registered with it. A stranger who
-/// asks for many names pushes out the one of these that was asked for longest ago; what is
-/// registered always has room.
-const LEAF_LIMIT: usize = 8_192;
 
 /// A leaf that nobody asked for in this time, and whose service is not registered, is forgotten.
 const IDLE: Duration = Duration::from_secs(72 * 3600);
@@ -89,8 +84,8 @@ pub trait LeafSource: Send + Sync {
     /// rising order.
     async fn reissue_slots(&self, issuer: &str, count: usize) -> Vec<Duration>;
 
-    /// Whether the service is registered with this agent.
-    fn is_registered(&self, service: &str) -> bool;
+    /// The names of the services that are registered with this agent.
+    fn registered(&self) -> HashSet<String>;
 }
 
 /// Why there is no leaf.
@@ -255,31 +250,12 @@ impl Leafs {
         if let Some(entry) = table.find(service) {
             return Arc::clone(entry);
         }
-        if table.len() >= LEAF_LIMIT && !self.is_registered(service) {
-            self.make_room(&mut table);
+        if table.is_full() {
+            table.make_room(&self.inner.source.registered());
         }
         let entry = Arc::new(Entry::new(service.clone(), self.inner.clock));
         table.insert(Arc::clone(&entry));
         entry
-    }
-
-    /// Makes room for one stranger: drops those of them that were asked for longest ago, and
-    /// nothing that is registered.
-    fn make_room(&self, table: &mut Table) {
-        let mut strangers: Vec<_> = table
-            .values()
-            .filter(|entry| !self.is_registered(entry.service()))
-            .map(|entry| (entry.last_asked(), entry.service().clone()))
-            .collect();
-        strangers.sort_unstable();
-        let excess = (strangers.len() + 1).saturating_sub(LEAF_LIMIT);
-        for (_, name) in strangers.iter().take(excess) {
-            table.remove(name);
-        }
-    }
-
-    fn is_registered(&self, service: &ServiceName) -> bool {
-        self.inner.source.is_registered(service.as_str())
     }
 
     fn forget_if_empty(&self, entry: &Arc<Entry>) {
@@ -315,7 +291,7 @@ impl Leafs {
         let now = self.inner.clock.now();
         match leaf {
             Ok(leaf) => {
-                self.inner.hold.granted(now.mono);
+                self.granted(now);
                 let leaf = Arc::new(leaf);
                 entry.serve(Arc::clone(&leaf));
                 self.schedule(entry, |_| Due::renewed(&leaf, now));
@@ -327,7 +303,7 @@ impl Leafs {
                     self.inner.hold.refused(now.mono);
                     self.schedule(entry, |due| due.limited(now));
                 } else {
-                    self.inner.hold.granted(now.mono);
+                    self.granted(now);
                     self.schedule(entry, |due| due.failed(now));
                 }
                 Err(error)
@@ -335,10 +311,18 @@ impl Leafs {
         }
     }
 
-    /// Sets when `entry` is due next, and has the renewals look at it.
+    /// The limit is not reached: whoever was held back may go on.
+    fn granted(&self, now: Now) {
+        if self.inner.hold.granted(now.mono) {
+            self.inner.rescheduled.notify_one();
+        }
+    }
+
+    /// Sets when `entry` is due next, and has the renewals look at it if they sleep until later.
     fn schedule(&self, entry: &Entry, next: impl FnOnce(Due) -> Due) {
-        self.lock().schedule(entry, next(entry.due()));
-        self.inner.rescheduled.notify_one();
+        if self.lock().schedule(entry, next(entry.due())) {
+            self.inner.rescheduled.notify_one();
+        }
     }
 
     fn is_valid(&self, leaf: &Leaf) -> bool {

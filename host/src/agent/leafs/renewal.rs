@@ -79,10 +79,11 @@ impl Leafs {
     async fn look_at_all(&self, issuer: Option<&str>) {
         let now = self.inner.clock.now();
         let entries: Vec<_> = self.lock().values().cloned().collect();
+        let registered = self.inner.source.registered();
         let mut outdated: BTreeMap<String, Vec<Arc<Entry>>> = BTreeMap::new();
         for entry in entries {
             let idle = now.mono.saturating_since(entry.last_asked()) >= IDLE;
-            if idle && !self.is_registered(entry.service()) {
+            if idle && !registered.contains(entry.service().as_str()) {
                 self.lock().remove(entry.service());
                 continue;
             }

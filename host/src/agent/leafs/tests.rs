@@ -16,7 +16,7 @@ struct CountingSource {
     clock: Clock,
     issued: AtomicU64,
     broken: AtomicBool,
-    registered: AtomicBool,
+    registered: Mutex<HashSet<String>>,
     issuer: watch::Sender<String>,
     /// The moment of each request, by tokio's clock.
     requests: Mutex<Vec<Instant>>,
@@ -73,8 +73,14 @@ impl LeafSource for CountingSource {
         slots.collect()
     }
 
-    fn is_registered(&self, service: &str) -> bool {
-        self.registered.load(Ordering::Relaxed) || service.starts_with("own-")
+    fn registered(&self) -> HashSet<String> {
+        self.registered.lock().unwrap().clone()
+    }
+}
+
+impl CountingSource {
+    fn register(&self, names: impl IntoIterator<Item = String>) {
+        self.registered.lock().unwrap().extend(names);
     }
 }
 
@@ -88,7 +94,7 @@ fn one_of_many(schedule: Arc<Mutex<Instant>>) -> (Leafs, Arc<CountingSource>) {
         clock,
         issued: AtomicU64::new(0),
         broken: AtomicBool::new(false),
-        registered: AtomicBool::new(false),
+        registered: Mutex::default(),
         issuer: watch::Sender::new("aa".to_owned()),
         requests: Mutex::default(),
         refusing: AtomicBool::new(false),
@@ -151,7 +157,7 @@ async fn an_index_from_another_life_of_the_agent_does_not_wait() {
 #[tokio::test(start_paused = true)]
 async fn failed_renewals_never_take_away_a_valid_leaf_and_end_when_the_source_is_back() {
     let (leafs, source) = leafs();
-    source.registered.store(true, Ordering::Relaxed);
+    source.register(["web".to_owned()]);
     let first = leafs.current(&web()).await.unwrap().leaf;
     source.broken.store(true, Ordering::Relaxed);
     tokio::time::sleep(LIFE.mul_f64(0.95)).await;
@@ -164,7 +170,7 @@ async fn failed_renewals_never_take_away_a_valid_leaf_and_end_when_the_source_is
 #[tokio::test(start_paused = true)]
 async fn an_expired_leaf_is_never_served() {
     let (leafs, source) = leafs();
-    source.registered.store(true, Ordering::Relaxed);
+    source.register(["web".to_owned()]);
     leafs.current(&web()).await.unwrap();
     source.broken.store(true, Ordering::Relaxed);
     tokio::time::sleep(LIFE - Duration::from_secs(1)).await;
@@ -220,7 +226,7 @@ async fn ten_thousand_services_of_twenty_agents_move_evenly() {
         .collect();
     let mut readers = tokio::task::JoinSet::new();
     for (leafs, source) in &agents {
-        source.registered.store(true, Ordering::Relaxed);
+        source.register((0..SERVICES).map(|number| format!("service-{number}")));
         for number in 0..SERVICES {
             let leafs = leafs.clone();
             let service = ServiceName::parse(&format!("service-{number}")).unwrap();
@@ -274,7 +280,7 @@ async fn a_reader_whose_leaf_ends_while_it_waits_is_not_given_that_one() {
 #[tokio::test(start_paused = true)]
 async fn a_limited_agent_comes_back_once_in_a_window() {
     let (leafs, source) = leafs();
-    source.registered.store(true, Ordering::Relaxed);
+    source.register((0..500).map(|number| format!("service-{number}")));
     let mut readers = tokio::task::JoinSet::new();
     let names: Vec<_> = (0..500)
         .map(|number| ServiceName::parse(&format!("service-{number}")).unwrap())
@@ -313,33 +319,10 @@ async fn an_idle_leaf_is_forgotten_unless_its_service_is_registered() {
     leafs.current(&web()).await.unwrap();
     tokio::time::sleep(IDLE + Duration::from_secs(61)).await;
     assert!(leafs.is_empty());
-    source.registered.store(true, Ordering::Relaxed);
+    source.register(["web".to_owned()]);
     leafs.current(&web()).await.unwrap();
     tokio::time::sleep(IDLE * 2).await;
     assert_eq!(leafs.len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stranger_pushes_out_the_oldest_stranger_and_nothing_that_is_registered() {
-    let (leafs, _source) = leafs();
-    let name = |kind: &str, number: usize| ServiceName::parse(&format!("{kind}-{number}")).unwrap();
-    leafs.entry(&name("own", 0));
-    leafs.entry(&name("stranger", 0));
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    for number in 1..LEAF_LIMIT {
-        leafs.entry(&name("stranger", number));
-    }
-    // All have room: the limit is not for what is registered.
-    for number in 1..=LEAF_LIMIT {
-        leafs.entry(&name("own", number));
-    }
-    assert_eq!(leafs.len(), 2 * LEAF_LIMIT + 1);
-    leafs.entry(&name("stranger", LEAF_LIMIT));
-    assert_eq!(leafs.len(), 2 * LEAF_LIMIT + 1);
-    let is_there = |name: ServiceName| leafs.lock().find(&name).is_some();
-    assert!(!is_there(name("stranger", 0)));
-    assert!(is_there(name("stranger", 1)) && is_there(name("stranger", LEAF_LIMIT)));
-    assert!((0..=LEAF_LIMIT).all(|number| is_there(name("own", number))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -351,4 +334,38 @@ async fn names_that_cannot_be_issued_leave_nothing_behind() {
         assert!(leafs.current(&name).await.is_err());
     }
     assert!(leafs.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_push_out_each_other_and_never_a_registered_service() {
+    let (leafs, source) = leafs();
+    let own: Vec<_> = (0..200).map(|number| format!("own-{number}")).collect();
+    source.register(own.clone());
+    let strangers = (0..table::STRANGERS + 300).map(|number| format!("stranger-{number}"));
+    let mut readers = tokio::task::JoinSet::new();
+    for name in own.iter().cloned().chain(strangers) {
+        let leafs = leafs.clone();
+        let name = ServiceName::parse(&name).unwrap();
+        readers.spawn(async move { leafs.current(&name).await.is_ok() });
+    }
+    assert!(readers.join_all().await.into_iter().all(|done| done));
+    assert!(leafs.len() <= table::STRANGERS + own.len());
+    let facts = leafs.facts();
+    let kept = facts.iter().filter(|leaf| leaf.registered).count();
+    assert_eq!(kept, own.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn registered_services_have_no_limit() {
+    const SERVICES: usize = 10_000;
+    let (leafs, source) = leafs();
+    source.register((0..SERVICES).map(|number| format!("service-{number}")));
+    let mut readers = tokio::task::JoinSet::new();
+    for number in 0..SERVICES {
+        let leafs = leafs.clone();
+        let name = ServiceName::parse(&format!("service-{number}")).unwrap();
+        readers.spawn(async move { leafs.current(&name).await.is_ok() });
+    }
+    assert!(readers.join_all().await.into_iter().all(|done| done));
+    assert_eq!(leafs.len(), SERVICES);
 }

@@ -8,6 +8,7 @@ mod probe;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -220,12 +221,14 @@ impl LocalAgent {
         self.inner.changes.subscribe()
     }
 
-    /// Whether a service of this name is registered here.
+    /// The names of the services that are registered here.
     #[must_use]
-    pub fn has_service(&self, name: &str) -> bool {
-        self.lock()
-            .services()
-            .any(|service| service.instance.name == name)
+    pub fn service_names(&self) -> HashSet<String> {
+        let state = self.lock();
+        let services = state.services();
+        services
+            .map(|service| service.instance.name.clone())
+            .collect()
     }
 
     /// Runs checks and keeps the catalog informed, until dropped.

@@ -7,6 +7,7 @@ use chancery_providers::{CaOptions, ErrorKind, KeySpec, LeafRequest, ProviderErr
 
 use super::{AuthorityFailure, AuthorityHost};
 use crate::crypto;
+use crate::leaf_key::LeafKey;
 use crate::random::{self, NoRandomness};
 use crate::server::View;
 
@@ -65,15 +66,20 @@ impl AuthorityHost {
     #[must_use]
     pub fn leaf_key(&self) -> KeySpec {
         let view = self.inner.server.view();
-        view.state()
-            .authority()
+        let authority = view.state().authority();
+        let signing = authority.record().map(|record| record.stage.epoch());
+        // It was configured with these very options, which need not be read for every leaf.
+        if let Some(signs) = signing.and_then(|epoch| self.inner.incarnations.at_work(epoch)) {
+            return signs.options.leaf_key;
+        }
+        authority
             .configuration()
             .and_then(|configuration| CaOptions::parse(&configuration.options).ok())
             .map_or(KeySpec::EcP256, |options| options.leaf_key)
     }
 
-    /// Checks `csr` and signs what it asks for, for as long as the policy, the issuer and the
-    /// lease allow.
+    /// Checks `csr`, its signature too, and signs what it asks for, for as long as the policy,
+    /// the issuer and the lease allow.
     ///
     /// # Errors
     ///
@@ -83,7 +89,25 @@ impl AuthorityHost {
         let signing = signing_view(&view)?;
         let policy = CsrPolicy::new(signing.trust_domain.clone(), self.inner.datacenter.clone());
         let csr = CheckedCsr::parse(csr, crypto::algorithms(), &policy)?;
-        let failed = match self.sign_by(&view, &signing, &csr).await {
+        self.sign_checked(&view, &signing, &csr).await
+    }
+
+    /// The same for a key that was made in this process.
+    pub(crate) async fn sign_own(&self, key: &LeafKey) -> Result<SignedLeaf, SignError> {
+        let view = self.inner.server.view();
+        let signing = signing_view(&view)?;
+        let trust_domain = signing.trust_domain.clone();
+        let csr = key.request(trust_domain, self.inner.datacenter.clone())?;
+        self.sign_checked(&view, &signing, &csr).await
+    }
+
+    async fn sign_checked(
+        &self,
+        view: &View,
+        signing: &SigningView,
+        csr: &CheckedCsr,
+    ) -> Result<SignedLeaf, SignError> {
+        let failed = match self.sign_by(view, signing, csr).await {
             Ok(signed) => return Ok(signed),
             Err(error) => error,
         };
@@ -93,7 +117,7 @@ impl AuthorityHost {
         if newer.epoch == signing.epoch {
             return Err(failed);
         }
-        self.sign_by(&view, &newer, &csr).await
+        self.sign_by(&view, &newer, csr).await
     }
 
     async fn sign_by(
@@ -116,12 +140,16 @@ impl AuthorityHost {
         };
         let request =
             LeafRequest::new(csr, leaf_serial()?, validity).ok_or(SignError::NoLeafIdentity)?;
-        let authority = view.state().authority();
-        let configuration = authority.configuration().ok_or(SignError::NoAuthority)?;
-        let memory = authority.memory(signing.epoch);
-        let incarnation = self
-            .incarnation(signing.epoch, configuration, memory.as_ref())
-            .await?;
+        let incarnation = match self.inner.incarnations.at_work(signing.epoch) {
+            Some(at_work) => at_work,
+            None => {
+                let authority = view.state().authority();
+                let configuration = authority.configuration().ok_or(SignError::NoAuthority)?;
+                let memory = authority.memory(signing.epoch);
+                self.incarnation(signing.epoch, configuration, memory.as_ref())
+                    .await?
+            }
+        };
         let leaf = incarnation.guard.issue_leaf(&request).await;
         Ok(SignedLeaf {
             leaf: leaf.map_err(SignError::Provider)?,

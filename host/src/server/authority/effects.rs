@@ -1,12 +1,19 @@
 //! One effect, carried out.
 
-use chancery_core::{Authority, AuthorityCommand, Effect, OperationId, RotationCause};
-use chancery_providers::{CaProvider as _, CleanUpRequest, CleanUpScope};
+use chancery_core::{
+    Authority, AuthorityCommand, Caller, Command, Effect, OperationId, RotationCause,
+    SignatureCheck,
+};
+use chancery_providers::{CaProvider as _, CleanUpRequest, CleanUpScope, signature_check};
 use rustls_pki_types::CertificateDer;
 
 use super::issuer::Order;
 use super::{AuthorityFailure, AuthorityHost, lock};
 use crate::random;
+use crate::server::Pending;
+
+/// A new issuer is linked to each of the older roots that need it, and tried.
+const STEPS_AHEAD: usize = 8;
 
 impl AuthorityHost {
     /// Carries out `effect` and proposes what came of it.
@@ -60,8 +67,77 @@ impl AuthorityHost {
             .is_some_and(|rotation| rotation.epoch == epoch)
     }
 
+    /// Does it and has stored what came of it; with that, what could be done ahead.
     async fn try_to(&self, effect: Effect) -> Result<(), AuthorityFailure> {
-        let command = match effect {
+        let prepares = matches!(&effect, Effect::PrepareIssuer { .. });
+        let Some(command) = self.perform(effect).await? else {
+            return Ok(());
+        };
+        let ahead = match prepares {
+            true => self.ahead(&command).await,
+            false => Vec::new(),
+        };
+        let done = self.enqueue(command).await?;
+        let mut following = Vec::new();
+        for command in ahead {
+            following.push(self.enqueue(command).await?);
+        }
+        done.settled().await?;
+        for step in following {
+            if let Err(error) = step.settled().await {
+                // Something else came between: the step is on the agenda again.
+                tracing::debug!(%error, "a step of the certificate authority was made in vain");
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The steps after `command` of a change between CAs that live in this program, done before
+    /// `command` is stored, so that one write takes them all. Nobody gets to see what they make
+    /// until that is durable, and nothing of it is anywhere else if it never is. A step that
+    /// fails is left to its own turn, which says why.
+    async fn ahead(&self, command: &AuthorityCommand) -> Vec<AuthorityCommand> {
+        let mut state = self.inner.server.view().state().clone();
+        let mut steps = Vec::new();
+        let mut made = command.clone();
+        while steps.len() < STEPS_AHEAD {
+            let now = self.inner.server.clock().now();
+            let command = Command::Authority(made);
+            let Ok(changes) = state.propose(command, &Caller::unrestricted(), now) else {
+                break;
+            };
+            if !is_at_home(state.authority()) || state.apply(&changes).is_err() {
+                break;
+            }
+            let next = state
+                .authority()
+                .agenda(now)
+                .due
+                .into_iter()
+                .find(|effect| {
+                    matches!(effect, Effect::CrossSign { .. } | Effect::TryIssuer { .. })
+                });
+            let Some(next) = next else {
+                break;
+            };
+            let Ok(Some(step)) = self.perform(next).await else {
+                break;
+            };
+            made = step.clone();
+            steps.push(step);
+        }
+        steps
+    }
+
+    async fn enqueue(&self, command: AuthorityCommand) -> Result<Pending, AuthorityFailure> {
+        let command = Command::Authority(command);
+        let server = &self.inner.server;
+        Ok(server.enqueue(command, Caller::unrestricted()).await?)
+    }
+
+    async fn perform(&self, effect: Effect) -> Result<Option<AuthorityCommand>, AuthorityFailure> {
+        Ok(Some(match effect {
             Effect::Abandon { epoch, reason } => {
                 *lock(&self.inner.given_up) = Some((epoch, reason));
                 AuthorityCommand::Abandon { epoch }
@@ -113,7 +189,7 @@ impl AuthorityHost {
                 let view = self.inner.server.view();
                 let authority = view.state().authority();
                 let Some(rotation) = rotation(authority) else {
-                    return Ok(());
+                    return Ok(None);
                 };
                 let memory = authority.memory(epoch);
                 let incarnation = self
@@ -124,9 +200,8 @@ impl AuthorityHost {
                 AuthorityCommand::IssuerTried { epoch }
             }
             // An effect that a newer core may ask for; this host would have to know it.
-            _ => return Ok(()),
-        };
-        self.submit(command).await
+            _ => return Ok(None),
+        }))
     }
 
     /// A link to the root before, or the news that there can be none.
@@ -191,6 +266,19 @@ impl AuthorityHost {
         self.inner.incarnations.forget(epoch);
         Ok(AuthorityCommand::CleanedUp { epoch, everything })
     }
+}
+
+/// Whether both the CA that signs and the one that follows it keep everything in this program.
+fn is_at_home(authority: &Authority) -> bool {
+    let providers = [
+        authority.configuration(),
+        rotation(authority).map(|rotation| &rotation.configuration),
+    ];
+    providers.iter().all(|configuration| {
+        configuration.is_some_and(|configuration| {
+            signature_check(&configuration.provider) == SignatureCheck::ParseOnly
+        })
+    })
 }
 
 fn rotation(authority: &Authority) -> Option<&chancery_core::Rotation> {

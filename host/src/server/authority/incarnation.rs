@@ -8,6 +8,7 @@ use chancery_providers::{
     CaOptions, CaProvider, ConfigureRequest, Deadlines, Guard, GuardSettings, Limits, create,
     signature_check,
 };
+use tokio::sync::OnceCell;
 
 use super::{AuthorityFailure, AuthorityHost, lock};
 use crate::crypto;
@@ -34,11 +35,16 @@ pub(super) struct Incarnations {
     ready: Mutex<HashMap<Epoch, Slot>>,
 }
 
-type Slot = Arc<tokio::sync::Mutex<Option<Arc<Incarnation>>>>;
+type Slot = Arc<OnceCell<Arc<Incarnation>>>;
 
 impl Incarnations {
     fn slot(&self, epoch: Epoch) -> Slot {
         Arc::clone(lock(&self.ready).entry(epoch).or_default())
+    }
+
+    /// The one of `epoch`, if it is at work.
+    pub(super) fn at_work(&self, epoch: Epoch) -> Option<Arc<Incarnation>> {
+        lock(&self.ready).get(&epoch)?.get().cloned()
     }
 
     /// Forgets all that `needed` does not want; calls under way on them end as they would.
@@ -61,13 +67,11 @@ impl AuthorityHost {
         memory: Option<&Memory>,
     ) -> Result<Arc<Incarnation>, AuthorityFailure> {
         let slot = self.inner.incarnations.slot(epoch);
-        let mut slot = slot.lock().await;
-        if let Some(ready) = slot.as_ref() {
-            return Ok(Arc::clone(ready));
-        }
-        let made = Arc::new(self.configure(epoch, configuration, memory).await?);
-        *slot = Some(Arc::clone(&made));
-        Ok(made)
+        let made = slot.get_or_try_init(async || {
+            let made = self.configure(epoch, configuration, memory).await?;
+            Ok::<_, AuthorityFailure>(Arc::new(made))
+        });
+        made.await.map(Arc::clone)
     }
 
     /// A new instance of the provider, told what it must remember and what it signs with.

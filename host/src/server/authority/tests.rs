@@ -12,13 +12,16 @@ use super::*;
 use crate::clock::Clock;
 use crate::crypto;
 use crate::server::TABLES;
-use crate::store::{MemoryStore, Store};
+use crate::store::{Group, Loaded, MemoryStore, Store, StoreError};
 
 const START: i64 = 1_795_500_000;
 
 async fn server(store: &Arc<MemoryStore>) -> Server {
+    server_on(Arc::<MemoryStore>::clone(store)).await
+}
+
+async fn server_on(store: Arc<dyn Store>) -> Server {
     let clock = Clock::simulated(Timestamp::from_unix(START));
-    let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(store);
     Server::start(store, HashSeed([1, 2]), clock)
         .await
         .unwrap()
@@ -325,4 +328,49 @@ async fn a_wrong_change_is_refused_before_anything_is_stored() {
         "could not initialize provider: unknown CA provider \"nope\""
     );
     assert_eq!(server.view().state().revision(), revision);
+}
+
+/// A store that notes how many changes each of its commits took.
+struct Counted {
+    store: MemoryStore,
+    commits: Mutex<Vec<usize>>,
+}
+
+#[async_trait::async_trait]
+impl Store for Counted {
+    async fn load(&self) -> Result<Loaded, StoreError> {
+        self.store.load().await
+    }
+
+    async fn commit(&self, group: Group) -> Result<(), StoreError> {
+        lock(&self.commits).push(group.batches.len());
+        self.store.commit(group).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.store.close().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_within_this_program_is_one_write_after_its_begin() {
+    let store = Arc::new(Counted {
+        store: MemoryStore::new(&TABLES),
+        commits: Mutex::default(),
+    });
+    let server = server_on(Arc::<Counted>::clone(&store)).await;
+    let host = host(&server, &ephemeral());
+    host.found("consul", OptionMap::new(), &SecretOptions::default())
+        .await
+        .unwrap();
+    has_root(&server).await;
+    let old = active_root(&server);
+    let before = lock(&store.commits).len();
+    let wanted = change(json!({}), RotationCause::NewKey);
+    host.change(wanted).await.unwrap();
+    // The order; then issuer, link and trial together.
+    assert_eq!(lock(&store.commits)[before..][..2], [1, 3]);
+    assert_ne!(active_root(&server).id, old.id);
+    let leaf = host.sign_leaf(&csr(&server, "web")).await.unwrap();
+    assert!(verifies(&server, &leaf, &old.certificate));
 }

@@ -2,8 +2,8 @@
 //! accepted by every peer, whatever bundle it holds.
 
 use chancery_core::{
-    CheckedCsr, CsrPolicy, Der, Link, Namespace, NewIssuer, PeerRole, ServiceId, ServiceName,
-    SpiffeId, TrustBundle, TrustDomain, certificates_to_pem,
+    Der, Link, Namespace, NewIssuer, PeerRole, ServiceId, ServiceName, SpiffeId, TrustBundle,
+    TrustDomain, certificates_to_pem,
 };
 use chancery_providers::{LeafRequest, Validity};
 
@@ -69,8 +69,8 @@ impl AuthorityHost {
         let kind = incarnation.options.leaf_key;
         let key = LeafKey::make(&identity, kind).await;
         let key = key.map_err(AuthorityFailure::Trial)?;
-        let policy = CsrPolicy::new(trust_domain.clone(), datacenter);
-        let csr = CheckedCsr::parse(&key.csr, crypto::algorithms(), &policy).map_err(trial)?;
+        let csr = key.request(trust_domain.clone(), datacenter);
+        let csr = csr.map_err(trial)?;
         let now = self.inner.server.clock().now().wall;
         let ends = issuer
             .intermediate_life
