@@ -125,9 +125,9 @@ pub use authority::{
 };
 pub use catalog::{
     Catalog, CatalogChange, CatalogCommand, CatalogError, CatalogTopic, Check, CheckKind,
-    CheckStatus, Endpoint, Expose, ExposePath, MeshGatewayMode, NODE_ALIVE_CHECK, Node, NodeId,
-    NodeIdError, ProxyConfig, ServiceAddress, ServiceInstance, ServiceKind, Upstream, UpstreamKind,
-    UpstreamKindError, Weights,
+    CheckStatus, CheckTarget, Endpoint, Expose, ExposePath, MeshGatewayMode, NODE_ALIVE_CHECK,
+    Node, NodeId, NodeIdError, ProxyConfig, ServiceAddress, ServiceInstance, ServiceKind, Upstream,
+    UpstreamKind, UpstreamKindError, Weights,
 };
 pub use certificate::{
     Algorithms, CaPolicy, CertificateSummary, CheckedCsr, CheckedIntermediate, CheckedLeaf,
