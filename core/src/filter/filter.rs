@@ -18,8 +18,8 @@ pub struct Filter {
 pub struct FilterSpent;
 
 impl Filter {
-    /// About a second of work at worst.
-    const STEPS: u64 = 200_000_000;
+    /// About half a second of work at worst.
+    const STEPS: u64 = 100_000_000;
 
     pub(super) const fn new(root: Rule) -> Self {
         Self {

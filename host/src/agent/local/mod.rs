@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chancery_core::{
-    Caller, CatalogCommand, CheckStatus, CheckedCheck, CheckedRegistration, Command, LocalAction,
-    LocalError, LocalState, Now, ProbeSpec, RegistrationError, SyncKey,
+    Caller, Catalog, CatalogCommand, CheckStatus, CheckedCheck, CheckedRegistration, Command,
+    LocalAction, LocalError, LocalState, Now, ProbeSpec, RegistrationError, SyncKey,
 };
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -291,6 +291,13 @@ impl LocalAgent {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
+    }
+
+    /// Compares the catalog with what the agent knows, and tells it what it lacks or has too much.
+    /// [`LocalAgent::run`] does it once a minute.
+    pub async fn reconcile(&self, catalog: &Catalog) {
+        self.lock().reconcile(catalog);
+        self.settle_and_reschedule().await;
     }
 
     /// Whether a service of this name is registered here.
