@@ -75,6 +75,7 @@ pub struct LocalState {
     pub(super) epoch: u64,
     changes: u64,
     removals: u64,
+    definitions: u64,
 }
 
 /// A service that the agent looks after.
@@ -110,6 +111,7 @@ impl LocalState {
             epoch: 0,
             changes: 0,
             removals: 0,
+            definitions: 0,
         }
     }
 
@@ -233,6 +235,13 @@ impl LocalState {
         self.changes
     }
 
+    /// A count that grows whenever the definition of a service changes, for those who wait for
+    /// that and not for the checks, of which there are many more.
+    #[must_use]
+    pub const fn definitions(&self) -> u64 {
+        self.definitions
+    }
+
     /// A count that grows whenever a service or a check goes.
     #[must_use]
     pub const fn removals(&self) -> u64 {
@@ -260,6 +269,8 @@ impl LocalState {
             instance,
             sidecar_of,
         };
+        let known = self.services.get(&id).map(|known| &known.content_hash);
+        self.definitions += u64::from(known != Some(&service.content_hash));
         self.services.insert(id.clone(), service);
         for gone in old.iter().filter(|_| replace_checks) {
             if plans.iter().all(|plan| plan.check_id != *gone) {
@@ -284,6 +295,7 @@ impl LocalState {
         }
         self.unsaid.insert(SyncKey::Service(id.to_owned()));
         self.removals += 1;
+        self.definitions += 1;
         self.changed();
         self.follow(id, now);
         let sidecar = sidecar_id(id);

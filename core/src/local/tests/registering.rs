@@ -515,3 +515,22 @@ fn an_ip_address_is_listed_under_its_version_too_and_the_sidecar_has_the_same() 
         assert_eq!(tags(&agent, "web"), expected);
     }
 }
+
+#[test]
+fn those_who_wait_for_definitions_do_not_hear_of_checks() {
+    let mut agent = agent();
+    let said = with_checks("web", vec![ttl_check("c", "10s")]);
+    register(&mut agent, said.clone(), at(0.0));
+    let before = agent.definitions();
+    agent
+        .update_ttl("c", CheckStatus::Passing, "fine", at(1.0))
+        .unwrap();
+    register(&mut agent, said.clone(), at(2.0));
+    assert_eq!(agent.definitions(), before);
+    let mut other = said;
+    other.port = 81;
+    register(&mut agent, other, at(3.0));
+    assert_eq!(agent.definitions(), before + 1);
+    agent.deregister_service("web", at(4.0)).unwrap();
+    assert_eq!(agent.definitions(), before + 2);
+}
