@@ -180,11 +180,12 @@ impl Client {
         let mut request = self
             .http
             .request(method.clone(), format!("{}{path}", self.base));
-        if let Some(datacenter) = &self.datacenter {
-            request = request.query(&[("dc", datacenter)]);
-        }
+        let mut query = query.to_vec();
+        query.extend(self.datacenter.as_deref().map(|name| ("dc", name)));
         if !query.is_empty() {
-            request = request.query(query);
+            // Go's encoder sorts them, and errors show them.
+            query.sort_by_key(|(key, _)| *key);
+            request = request.query(&query);
         }
         if let Some(deadline) = self.deadline {
             request = request.timeout(deadline);

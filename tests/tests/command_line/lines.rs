@@ -85,11 +85,13 @@ const EXTRA: &str = "an argument that means nothing is refused instead of passed
 const FILES: &str = "nothing was done, which is worth a word and an exit code";
 const ITSELF: &str = "each program tells its own version";
 const KINDS: &str = "a kind that no agent knows is refused before it is sent";
+const NO_NAME: &str = "what cannot be a name is refused and not looked for";
 const ONCE: &str = "a node with two instances of the service is one node";
 const PORTS: &str = "a port above 65535 is refused before it is sent";
 const REGEX: &str = "the words of another parser of regular expressions";
 const REPLACED: &str = "Consul's command prints nothing after it has replaced an intention";
 const TOKEN: &str = "the agent is not always Consul's";
+const UNUSED: &str = "Consul's command reads the files and passes over the flag";
 const UNKNOWN_FILE: &str = "a file that is not there is told in one sentence";
 
 /// All of them. Later ones see what earlier ones did.
@@ -139,6 +141,7 @@ pub(crate) const LINES: &[Case] = &[
     differs("intention create -file half.json", UNKNOWN_FILE),
     differs("intention create -file", FILES),
     differs("intention create late db -deny", ANYWHERE),
+    differs("intention delete late db", ANYWHERE),
     differs("intention create -replace -deny web db", REPLACED),
     same("intention create -replace fresh db"),
     same("intention check web db"),
@@ -163,7 +166,7 @@ pub(crate) const LINES: &[Case] = &[
     same("intention get nonsense"),
     same("intention get"),
     same("intention get a b c"),
-    same("intention get a/b/c d"),
+    differs("intention get a/b/c d", NO_NAME),
     same("intention delete web db"),
     same("intention delete web db"),
     same("intention delete"),
@@ -184,7 +187,9 @@ pub(crate) const LINES: &[Case] = &[
     same("services register -name web -id web2 -port 81 -tag b -tag a -meta k=v"),
     same("services register two.hcl"),
     same("services register sidecar.hcl"),
-    same("services register -id x two.hcl"),
+    same("services register -id x"),
+    same("services register -name x two.hcl"),
+    differs("services register -id x two.hcl", UNUSED),
     same("services register -name"),
     same("services register -name x -meta kk"),
     same("services register -name x -tagged-address lan=bad"),
@@ -192,6 +197,7 @@ pub(crate) const LINES: &[Case] = &[
     differs("services register missing.hcl", UNKNOWN_FILE),
     differs("services register -name x -port 70000", PORTS),
     differs("services register -name x -kind bogus", KINDS),
+    same("services deregister -id x"),
     // The catalog.
     same("catalog datacenters"),
     same("catalog datacenters -zzz"),

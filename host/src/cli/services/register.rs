@@ -75,16 +75,19 @@ impl Register {
     }
 
     fn definitions(&self) -> Result<Vec<ServiceDefinition>, Failure> {
-        let flags = self.name.is_some() || self.id.is_some();
-        match (self.files.is_empty(), flags) {
-            (true, false) => Err(Failure::new(
+        match (
+            self.files.is_empty(),
+            self.name.is_some(),
+            self.id.is_some(),
+        ) {
+            (true, false, _) => Err(Failure::new(
                 "Service registration requires at least one argument or flags.",
             )),
-            (false, true) => Err(Failure::new(
+            (false, true, _) | (false, _, true) => Err(Failure::new(
                 "Service registration requires arguments or -id, not both.",
             )),
-            (true, true) => Ok(vec![self.described_by_flags()?]),
-            (false, false) => config::services_in(&self.files)
+            (true, true, _) => Ok(vec![self.described_by_flags()?]),
+            (false, false, false) => config::services_in(&self.files)
                 .map_err(|report| Failure::new(format!("Error: {report}"))),
         }
     }
