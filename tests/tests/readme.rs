@@ -16,10 +16,11 @@ use std::time::Duration;
 use chancery_tests::{Page, Terminal, eventually, target_directory};
 use serde_json::Value;
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "CHANGELOG.md",
     "README.md",
     "core/README.md",
+    "host/docs/command-line.md",
     "host/docs/configuration.md",
     "host/docs/http-api.md",
     "host/docs/operations.md",

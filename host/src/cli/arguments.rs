@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use clap::ArgAction;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Gives every long flag its second dash: `-config-file=x` becomes `--config-file=x`.
@@ -23,6 +24,26 @@ pub(super) fn normalised(arguments: impl IntoIterator<Item = OsString>) -> Vec<O
         .collect()
 }
 
+/// Lets every flag be written as Go's package allows: the last one of several wins, and a switch
+/// may have a value, `-allow=false`.
+pub(super) fn with_go_flags(command: clap::Command) -> clap::Command {
+    command
+        .args_override_self(true)
+        .mut_args(|argument| match argument.get_action() {
+            ArgAction::SetTrue => argument
+                .action(ArgAction::Set)
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_value("false")
+                .default_missing_value("true")
+                .hide_default_value(true)
+                .value_name("BOOL")
+                .value_parser(switch),
+            _ => argument,
+        })
+        .mut_subcommands(with_go_flags)
+}
+
 /// What is wrong, in Consul's words where it has them.
 pub(super) fn one_line(error: &clap::Error) -> String {
     let text = |kind| match error.get(kind) {
@@ -33,6 +54,9 @@ pub(super) fn one_line(error: &clap::Error) -> String {
     let flag = flag.split([' ', '=', '[']).next().unwrap_or_default();
     let flag = flag.strip_prefix('-').unwrap_or(flag);
     match error.kind() {
+        ErrorKind::UnknownArgument if !flag.starts_with('-') => {
+            format!("Too many arguments: {flag} is not expected")
+        }
         ErrorKind::UnknownArgument => format!("flag provided but not defined: {flag}"),
         ErrorKind::InvalidValue if text(ContextKind::InvalidValue) == Some("") => {
             format!("flag needs an argument: {flag}")

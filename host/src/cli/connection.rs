@@ -1,13 +1,14 @@
 //! The flags and variables that say which agent is asked, and as whom.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chancery_core::Secret;
 use clap::Args;
 
+use super::arguments::switch;
 use super::context::{Context, Failure};
-use crate::client::{Client, Endpoint};
+use crate::client::{Client, ClientTls, Endpoint};
 
 /// How the agent is reached, and about which datacenter it is asked.
 #[derive(Debug, Args)]
@@ -18,6 +19,9 @@ pub(crate) struct Connection {
     /// Datacenter to ask about; the agent's own if not given
     #[arg(long, value_name = "NAME")]
     datacenter: Option<String>,
+    /// Accepted for Consul's sake; there is one
+    #[arg(long, hide = true, value_parser = ["default"])]
+    namespace: Option<String>,
     /// Accepted for Consul's sake; every answer is current
     #[arg(long, hide = true)]
     stale: bool,
@@ -28,7 +32,7 @@ impl Connection {
     pub(crate) fn client(&self, context: &Context<'_>) -> Result<Client, Failure> {
         self.access
             .client(context, self.datacenter.as_deref())
-            .map_err(|reason| Failure::new(format!("Error connecting to the agent: {reason}")))
+            .map_err(unconnected)
     }
 }
 
@@ -36,7 +40,7 @@ impl Connection {
 #[derive(Args)]
 #[command(next_help_heading = "HTTP API options")]
 pub(crate) struct Access {
-    /// Address of the agent: host:port or http://host:port [env: CHANCERY_HTTP_ADDR,
+    /// Address of the agent: host:port, http://…, https://… or unix://path [env: CHANCERY_HTTP_ADDR,
     /// CONSUL_HTTP_ADDR; default: 127.0.0.1:8500]
     #[arg(long, value_name = "ADDRESS")]
     http_addr: Option<String>,
@@ -46,6 +50,23 @@ pub(crate) struct Access {
     /// File with the token [env: CHANCERY_HTTP_TOKEN_FILE, CONSUL_HTTP_TOKEN_FILE]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// File with the CAs that may have signed the agent's certificate [env: CHANCERY_CACERT,
+    /// CONSUL_CACERT]
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Folder of such files [env: CHANCERY_CAPATH, CONSUL_CAPATH]
+    #[arg(long, value_name = "DIR")]
+    ca_path: Option<PathBuf>,
+    /// File with the certificate to show [env: CHANCERY_CLIENT_CERT, CONSUL_CLIENT_CERT]
+    #[arg(long, value_name = "FILE")]
+    client_cert: Option<PathBuf>,
+    /// File with its key [env: CHANCERY_CLIENT_KEY, CONSUL_CLIENT_KEY]
+    #[arg(long, value_name = "FILE")]
+    client_key: Option<PathBuf>,
+    /// Name that the agent's certificate must have [env: CHANCERY_TLS_SERVER_NAME,
+    /// CONSUL_TLS_SERVER_NAME]
+    #[arg(long, value_name = "NAME")]
+    tls_server_name: Option<String>,
 }
 
 impl fmt::Debug for Access {
@@ -54,11 +75,16 @@ impl fmt::Debug for Access {
             .field("http_addr", &self.http_addr)
             .field("token", &self.token.as_ref().map(|_| "[redacted]"))
             .field("token_file", &self.token_file)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
 impl Access {
+    /// A client for a command about the agent itself, which no datacenter is named to.
+    pub(crate) fn connect(&self, context: &Context<'_>) -> Result<Client, Failure> {
+        self.client(context, None).map_err(unconnected)
+    }
+
     /// A client with what flags say, else the environment; otherwise why there is none.
     pub(crate) fn client(
         &self,
@@ -69,16 +95,73 @@ impl Access {
             (context.variable)(&format!("CHANCERY_{name}"))
                 .or_else(|| (context.variable)(&format!("CONSUL_{name}")))
         };
-        let endpoint = Endpoint {
+        let mut endpoint = Endpoint {
             address: self
                 .http_addr
                 .clone()
                 .or_else(|| variable("HTTP_ADDR"))
                 .unwrap_or_default(),
             token: self.token(&variable)?,
+            basic_auth: variable("HTTP_AUTH").as_deref().and_then(secret),
             datacenter: datacenter.map(str::to_owned),
+            tls: self.tls(&variable)?,
         };
+        if switched(&variable, "HTTP_SSL")? == Some(true) && !endpoint.address.contains("://") {
+            let place = match endpoint.address.as_str() {
+                "" => "127.0.0.1:8500",
+                place => place,
+            };
+            endpoint.address = format!("https://{place}");
+        }
         Client::new(&endpoint).map_err(|error| error.to_string())
+    }
+
+    /// What an agent that speaks https must show, and what it is shown.
+    fn tls(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<ClientTls, String> {
+        let file = |flag: &Option<PathBuf>, name| {
+            flag.clone().or_else(|| variable(name).map(PathBuf::from))
+        };
+        let read = |path: &Path| {
+            std::fs::read(path).map_err(|error| {
+                let (path, reason) = (path.display(), system_text(&error));
+                format!("Error loading TLS files: open {path}: {reason}")
+            })
+        };
+        let mut tls = ClientTls {
+            server_name: self
+                .tls_server_name
+                .clone()
+                .or_else(|| variable("TLS_SERVER_NAME")),
+            unverified: switched(variable, "HTTP_SSL_VERIFY")? == Some(false),
+            ..ClientTls::default()
+        };
+        if let Some(path) = file(&self.ca_file, "CACERT") {
+            tls.authorities.push(read(&path)?);
+        } else if let Some(folder) = file(&self.ca_path, "CAPATH") {
+            let unreadable = |error: std::io::Error| {
+                let (folder, reason) = (folder.display(), system_text(&error));
+                format!("Error loading TLS files: open {folder}: {reason}")
+            };
+            for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+                let path = entry.map_err(unreadable)?.path();
+                if path.is_file() {
+                    tls.authorities.push(read(&path)?);
+                }
+            }
+        }
+        let certificate = file(&self.client_cert, "CLIENT_CERT");
+        let key = file(&self.client_key, "CLIENT_KEY");
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => {
+                let mut both = read(&certificate)?;
+                both.push(b'\n');
+                both.append(&mut read(&key)?);
+                tls.identity = Some(Secret::new(both));
+            }
+            (None, None) => {}
+            _ => return Err("both client cert and client key must be provided".to_owned()),
+        }
+        Ok(tls)
     }
 
     fn token(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Secret>, String> {
@@ -104,6 +187,24 @@ impl Access {
                 Err(format!("Error loading token file: open {file}: {reason}"))
             }
         }
+    }
+}
+
+fn unconnected(reason: String) -> Failure {
+    Failure::new(format!("Error connecting to the agent: {reason}"))
+}
+
+/// A variable that is a switch. Consul only warns about one that cannot be read, and goes on in
+/// the clear; whoever asks for TLS shall not do without.
+fn switched(variable: &dyn Fn(&str) -> Option<String>, name: &str) -> Result<Option<bool>, String> {
+    let Some(value) = variable(name) else {
+        return Ok(None);
+    };
+    match switch(&value) {
+        Ok(on) => Ok(Some(on)),
+        Err(_) => Err(format!(
+            "{name}: found {value:?}, allowed are true and false"
+        )),
     }
 }
 

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::connection::Connection;
 use super::context::{Context, Failure, finish};
+use super::output::Output;
 use crate::doctor::{Finding, Report, State, Verdict};
 
 /// What will expire, run out or stop renewing, and what to do about it
@@ -15,9 +16,8 @@ use crate::doctor::{Finding, Report, State, Verdict};
 /// 2 if something does not work now or the agent cannot be asked.
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// How to print it
-    #[arg(long, value_parser = ["pretty", "json"], default_value = "pretty")]
-    format: String,
+    #[command(flatten)]
+    output: Output,
     /// The horizon: what is due later is no warning
     #[arg(long, value_name = "DURATION", default_value = "168h", value_parser = positive)]
     within: Duration,
@@ -47,7 +47,7 @@ impl Doctor {
             .map_err(|error| failed(&error))?;
         let report: Report = answer.json().map_err(|error| failed(&error))?;
         let verdict = report.verdict(self.within);
-        if self.format == "json" {
+        if self.output.is_json() {
             let value = serde_json::to_value(&report).map_err(|error| failed(&error))?;
             context.print_json(&value);
         } else {

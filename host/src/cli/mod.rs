@@ -5,6 +5,8 @@
 
 mod agent;
 mod arguments;
+mod catalog;
+mod completions;
 mod connect;
 mod connect_ca;
 mod connect_proxy;
@@ -12,7 +14,12 @@ mod connection;
 mod context;
 mod demo;
 mod doctor;
+mod info;
 mod intention;
+mod maint;
+mod members;
+mod output;
+mod reload;
 mod services;
 #[cfg(test)]
 mod tests;
@@ -23,7 +30,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::context::Context;
 
@@ -40,11 +47,18 @@ struct Arguments {
 enum Command {
     Agent(Box<agent::Agent>),
     #[command(subcommand)]
+    Catalog(catalog::Catalog),
+    Completions(completions::Completions),
+    #[command(subcommand)]
     Connect(connect::Connect),
     Demo(demo::Demo),
     Doctor(doctor::Doctor),
+    Info(info::Info),
     #[command(subcommand)]
     Intention(intention::Intention),
+    Maint(maint::Maint),
+    Members(members::Members),
+    Reload(reload::Reload),
     #[command(subcommand)]
     Services(services::Services),
     Validate(validate::Validate),
@@ -69,19 +83,36 @@ fn run(arguments: impl IntoIterator<Item = OsString>, context: &mut Context<'_>)
     {
         *first = OsString::from("version");
     }
-    match Arguments::try_parse_from(&arguments) {
+    match parsed(&arguments) {
         Ok(parsed) => match parsed.command {
             Command::Agent(command) => command.run(context),
+            Command::Catalog(command) => command.run(context),
+            Command::Completions(command) => command.run(context),
             Command::Connect(command) => command.run(context),
             Command::Demo(command) => command.run(context),
             Command::Doctor(command) => command.run(context),
+            Command::Info(command) => command.run(context),
             Command::Intention(command) => command.run(context),
+            Command::Maint(command) => command.run(context),
+            Command::Members(command) => command.run(context),
+            Command::Reload(command) => command.run(context),
             Command::Services(command) => command.run(context),
             Command::Validate(command) => command.run(context),
             Command::Version(command) => command.run(context),
         },
         Err(error) => refuse(&error, &arguments, context),
     }
+}
+
+/// The command line that our types describe, with flags as Go's package takes them.
+fn commands() -> clap::Command {
+    arguments::with_go_flags(Arguments::command())
+}
+
+fn parsed(arguments: &[OsString]) -> Result<Arguments, clap::Error> {
+    let mut commands = commands();
+    let matches = commands.try_get_matches_from_mut(arguments)?;
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut commands))
 }
 
 /// Says what is wrong with the arguments as Consul does, in one line where there is one fault.

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::agent;
 use super::context::Context;
-use crate::config::{Config, FileFormat, Sources};
+use super::output::Output;
+use crate::config::{Config, FileFormat, Remark, Sources};
 
 /// Check configuration files and folders, and say everything that is wrong with them
 #[derive(Debug, Args)]
@@ -20,6 +22,8 @@ pub(super) struct Validate {
     /// Say nothing when all is well
     #[arg(long)]
     quiet: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Validate {
@@ -35,6 +39,14 @@ impl Validate {
             ..Sources::default()
         };
         match Config::load(&sources) {
+            Ok((_, warnings)) if self.output.is_json() => {
+                context.print_json(&as_json(&[], &warnings));
+                0
+            }
+            Err(report) if self.output.is_json() => {
+                context.print_json(&as_json(report.mistakes(), report.warnings()));
+                1
+            }
             Ok((_, warnings)) => {
                 for warning in warnings {
                     context.complain(format_args!("warning: {warning}"));
@@ -50,4 +62,11 @@ impl Validate {
             }
         }
     }
+}
+
+fn as_json(mistakes: &[Remark], warnings: &[Remark]) -> Value {
+    let lines = |remarks: &[Remark]| -> Vec<_> { remarks.iter().map(Remark::to_string).collect() };
+    json!({
+        "Valid": mistakes.is_empty(), "Mistakes": lines(mistakes), "Warnings": lines(warnings),
+    })
 }

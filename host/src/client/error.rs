@@ -31,6 +31,9 @@ pub enum ClientError {
         /// What it said.
         body: String,
     },
+    /// What https takes cannot be used.
+    #[error("cannot use TLS: {0}")]
+    Tls(String),
     /// The answer is longer than anything that is asked for.
     #[error("the answer is longer than {allowed} bytes")]
     TooLong {

@@ -3,11 +3,14 @@
 //! Its errors print as those of Consul's own client, because scripts compare them:
 //! `Unexpected response code: 500 (<body>)`.
 
+mod address;
 mod error;
+mod tls;
 
 use std::fmt;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chancery_core::Secret;
 use http::{HeaderMap, HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -15,19 +18,26 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use self::address::Place;
 pub use self::error::ClientError;
 use self::error::{reason, root_cause};
+pub use self::tls::ClientTls;
 
 /// Whom to ask and as whom.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Endpoint {
-    /// `host:port` or `http://host:port`; 127.0.0.1:8500 if empty.
+    /// `host:port`, `http://host:port`, `https://host:port` or `unix://path`; 127.0.0.1:8500 if
+    /// empty.
     pub address: String,
+    /// `user:password` for a gateway before the agent.
+    pub basic_auth: Option<Secret>,
     /// The token that every request carries.
     pub token: Option<Secret>,
     /// The datacenter that every request names; the agent's own if `None`.
     pub datacenter: Option<String>,
+    /// What https takes; an address that is no https leaves it alone.
+    pub tls: ClientTls,
 }
 
 /// A client of one agent. Cloning shares its connections.
@@ -53,9 +63,21 @@ impl Client {
             value.set_sensitive(true);
             headers.insert("x-consul-token", value);
         }
-        let http = reqwest::Client::builder()
-            // Nothing here speaks TLS, and the system's roots cost time and memory.
-            .tls_certs_only([])
+        if let Some(pair) = &endpoint.basic_auth {
+            let text = format!("Basic {}", BASE64_STANDARD.encode(pair.expose()));
+            let mut value = HeaderValue::from_str(&text).or(Err(ClientError::BadToken))?;
+            value.set_sensitive(true);
+            headers.insert("authorization", value);
+        }
+        let place = Place::parse(&endpoint.address)?;
+        let builder = reqwest::Client::builder();
+        let builder = match &place {
+            // The system's roots cost time and memory, and are for TLS alone.
+            Place::Http(_) => builder.tls_certs_only([]),
+            Place::Unix(path) => builder.tls_certs_only([]).unix_socket(path.clone()),
+            Place::Https(authority) => endpoint.tls.dress(builder, authority, &mut headers)?,
+        };
+        let http = builder
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
@@ -66,7 +88,7 @@ impl Client {
             .map_err(|error| ClientError::Unusable(root_cause(&error)))?;
         Ok(Self {
             http,
-            base: base_url(&endpoint.address)?,
+            base: place.base(endpoint.tls.server_name.as_deref()),
             datacenter: endpoint.datacenter.clone(),
             deadline: None,
             longest: MOST_BYTES,
@@ -158,11 +180,12 @@ impl Client {
         let mut request = self
             .http
             .request(method.clone(), format!("{}{path}", self.base));
-        if let Some(datacenter) = &self.datacenter {
-            request = request.query(&[("dc", datacenter)]);
-        }
+        let mut query = query.to_vec();
+        query.extend(self.datacenter.as_deref().map(|name| ("dc", name)));
         if !query.is_empty() {
-            request = request.query(query);
+            // Go's encoder sorts them, and errors show them.
+            query.sort_by_key(|(key, _)| *key);
+            request = request.query(&query);
         }
         if let Some(deadline) = self.deadline {
             request = request.timeout(deadline);
@@ -266,31 +289,6 @@ impl Answer {
 #[must_use]
 pub fn segment(name: &str) -> String {
     utf8_percent_encode(name, SEGMENT).to_string()
-}
-
-fn base_url(address: &str) -> Result<String, ClientError> {
-    let refuse = |reason| {
-        Err(ClientError::BadAddress {
-            found: address.to_owned(),
-            reason,
-        })
-    };
-    if address.is_empty() {
-        return Ok("http://127.0.0.1:8500".to_owned());
-    }
-    let rest = match address.split_once("://") {
-        None => address,
-        Some(("http", rest)) => rest,
-        Some(("https", _)) => return refuse("https is not spoken yet, allowed is http"),
-        Some(_) => return refuse("allowed is host:port or http://host:port"),
-    };
-    let authority = rest.trim_end_matches('/');
-    let bad =
-        |character: char| character.is_whitespace() || matches!(character, '/' | '?' | '#' | '@');
-    if authority.is_empty() || authority.contains(bad) {
-        return refuse("allowed is host:port or http://host:port");
-    }
-    Ok(format!("http://{authority}"))
 }
 
 /// Go writes `Get`, `Put`.

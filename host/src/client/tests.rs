@@ -80,18 +80,24 @@ fn addresses_are_hosts_with_ports() {
         ("10.0.0.1:80", "http://10.0.0.1:80"),
         ("http://mesh:8500/", "http://mesh:8500"),
         ("[::1]:8500", "http://[::1]:8500"),
+        ("https://mesh:8501/", "https://mesh:8501"),
+        ("unix:///tmp/x", "http://localhost"),
     ] {
-        assert_eq!(base_url(address).expect(address), base);
+        let place = Place::parse(address).expect(address);
+        assert_eq!(place.base(None), base);
+    }
+    for (address, base) in [
+        ("http://mesh:8500", "http://mesh:8500"),
+        ("https://mesh:8501", "https://agent.mesh:8501"),
+        ("https://[::1]", "https://agent.mesh:443"),
+    ] {
+        let place = Place::parse(address).expect(address);
+        assert_eq!(place.base(Some("agent.mesh")), base);
     }
     for address in [
-        "https://x",
-        "unix:///tmp/x",
-        "http://",
-        "a/b",
-        "u:p@h",
-        "a b",
+        "ftp://x", "unix://", "https://", "http://", "a/b", "u:p@h", "a b",
     ] {
-        assert!(base_url(address).is_err(), "{address}");
+        assert!(Place::parse(address).is_err(), "{address}");
     }
 }
 
@@ -105,6 +111,7 @@ fn a_name_stays_one_segment() {
 fn a_token_is_not_printed() {
     let endpoint = Endpoint {
         token: Some(Secret::new(b"canary".to_vec())),
+        basic_auth: Some(Secret::new(b"canary:canary".to_vec())),
         ..Endpoint::default()
     };
     let client = Client::new(&endpoint).expect("a client");

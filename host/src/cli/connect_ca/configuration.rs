@@ -7,11 +7,14 @@ use serde_json::{Map, Value, json};
 use super::read;
 use crate::cli::connection::Connection;
 use crate::cli::context::{Context, Failure};
+use crate::cli::output::Output;
 use crate::config::hcl;
 
 /// Print the configuration of the CA provider as JSON, without secrets
 #[derive(Debug, Args)]
 pub(crate) struct GetConfig {
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     connection: Connection,
 }
@@ -24,6 +27,10 @@ impl GetConfig {
             client.get(PATH, &[]).await.and_then(|answer| answer.json())
         })?
         .map_err(failed)?;
+        if self.output.is_json() {
+            context.print_json(&Value::Object(found));
+            return Ok(0);
+        }
         // In Consul's order, and without what its command does not print.
         let names = ["Provider", "Config", "State", "CreateIndex", "ModifyIndex"];
         context.print(with_tabs(&found, &names)?);
@@ -41,6 +48,8 @@ pub(crate) struct SetConfig {
     /// it refuse new leafs
     #[arg(long)]
     force_without_cross_signing: bool,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     connection: Connection,
 }
@@ -61,10 +70,15 @@ impl SetConfig {
         let answer = answer
             .map_err(|error| Failure::new(format!("Error setting CA configuration: {error}")))?;
         // It says so if something is still to be done.
-        if answer.body().is_empty() {
-            context.print("Configuration updated!");
+        let said = String::from_utf8_lossy(answer.body());
+        let said = match said.trim_end() {
+            "" => "Configuration updated!",
+            said => said,
+        };
+        if self.output.is_json() {
+            context.print_json(&json!({ "Message": said }));
         } else {
-            context.print(String::from_utf8_lossy(answer.body()).trim_end());
+            context.print(said);
         }
         Ok(0)
     }

@@ -2,11 +2,13 @@
 //! signs, and giving up.
 
 use clap::Args;
+use serde_json::json;
 
 use super::configuration::configuration;
 use super::read;
 use crate::cli::connection::Connection;
 use crate::cli::context::{Context, Failure};
+use crate::cli::output::Output;
 
 /// Print the request of the intermediate that is to be signed outside
 #[derive(Debug, Args)]
@@ -15,6 +17,8 @@ pub(crate) struct Csr {
     /// outside signs
     #[arg(long, value_name = "FILE")]
     config_file: Option<String>,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     connection: Connection,
 }
@@ -29,7 +33,12 @@ impl Csr {
         let answer = Context::wait_for(client.put("/v1/chancery/ca/csr", &[], body.as_ref()))?;
         let answer = answer
             .map_err(|error| Failure::new(format!("Error asking for the request: {error}")))?;
-        context.print(String::from_utf8_lossy(answer.body()).trim_end());
+        let request = String::from_utf8_lossy(answer.body());
+        if self.output.is_json() {
+            context.print_json(&json!({ "CSR": request.trim_end() }));
+        } else {
+            context.print(request.trim_end());
+        }
         Ok(0)
     }
 }
@@ -41,6 +50,8 @@ pub(crate) struct SetSigned {
     #[arg(value_name = "FILE")]
     file: String,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     connection: Connection,
 }
 
@@ -50,7 +61,11 @@ impl SetSigned {
         let client = self.connection.client(context)?;
         Context::wait_for(client.put_text("/v1/chancery/ca/signed", chain))?
             .map_err(|error| Failure::new(format!("Error handing in the certificate: {error}")))?;
-        context.print("Intermediate accepted! It signs from now on.");
+        if self.output.is_json() {
+            context.print_json(&json!({ "Accepted": true }));
+        } else {
+            context.print("Intermediate accepted! It signs from now on.");
+        }
         Ok(0)
     }
 }
@@ -58,6 +73,8 @@ impl SetSigned {
 /// Give up the change that is under way
 #[derive(Debug, Args)]
 pub(crate) struct Abandon {
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     connection: Connection,
 }
@@ -67,7 +84,11 @@ impl Abandon {
         let client = self.connection.client(context)?;
         Context::wait_for(client.put("/v1/chancery/ca/abandon", &[], None))?
             .map_err(|error| Failure::new(format!("Error giving up the change: {error}")))?;
-        context.print("Change given up.");
+        if self.output.is_json() {
+            context.print_json(&json!({ "Abandoned": true }));
+        } else {
+            context.print("Change given up.");
+        }
         Ok(0)
     }
 }

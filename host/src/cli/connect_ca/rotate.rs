@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::agent::ca::Plan;
 use crate::cli::connection::Connection;
 use crate::cli::context::{Context, Failure};
+use crate::cli::output::Output;
 use crate::client::{Client, ClientError};
 
 /// Have the provider make a new root, and move all leafs to it
@@ -25,6 +26,8 @@ pub(crate) struct Rotate {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     connection: Connection,
 }
 
@@ -42,14 +45,22 @@ impl Rotate {
             if let Some(refused) = &plan.refused {
                 return Err(Failure::new(format!("Error rotating the CA: {refused}")));
             }
-            context.print(plan.to_string().trim_end());
+            if !self.output.is_json() {
+                context.print(plan.to_string().trim_end());
+            } else if self.dry_run {
+                context.print_json(&json!({ "Plan": plan }));
+            }
         }
         if self.dry_run {
             return Ok(0);
         }
         let answer = client.put(PATH, &[], Some(&self.body(false))).await;
         let done: Done = answer.and_then(|answer| answer.json()).map_err(failed)?;
-        if done.signature_wanted {
+        if self.output.is_json() {
+            context.print_json(&json!({
+                "Epoch": done.epoch, "SignatureWanted": done.signature_wanted,
+            }));
+        } else if done.signature_wanted {
             context.print(
                 "The intermediate must be signed outside: `chancery connect ca csr` shows its \
                  request",

@@ -5,13 +5,13 @@ use clap::Args;
 use crate::agent::ca::CaStatus;
 use crate::cli::connection::Connection;
 use crate::cli::context::{Context, Failure};
+use crate::cli::output::Output;
 
 /// Show who signs, which roots are trusted and until when, and how far a change is
 #[derive(Debug, Args)]
 pub(crate) struct Status {
-    /// How to print it
-    #[arg(long, value_parser = ["pretty", "json"], default_value = "pretty")]
-    format: String,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     connection: Connection,
 }
@@ -22,7 +22,7 @@ impl Status {
         let failed = |error| Failure::new(format!("Error querying the CA's status: {error}"));
         let answer = Context::wait_for(client.get("/v1/chancery/ca/status", &[]))?;
         let answer = answer.map_err(failed)?;
-        if self.format == "json" {
+        if self.output.is_json() {
             context.print_json(&answer.json().map_err(failed)?);
         } else {
             let status: CaStatus = answer.json().map_err(failed)?;

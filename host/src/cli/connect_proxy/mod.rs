@@ -2,7 +2,7 @@
 //!
 //! Flags, output and error texts are those of `consul connect proxy` 1.8, with two named
 //! differences: an address that cannot be listened on ends with code 1, and what the proxy
-//! cannot do (prepared queries, https to the agent) is refused by name.
+//! cannot do (prepared queries) is refused by name.
 
 mod options;
 

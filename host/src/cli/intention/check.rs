@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::cli::connection::Connection;
 use crate::cli::context::{Context, Failure};
+use crate::cli::output::Output;
 use crate::client::{Client, ClientError};
 
 /// Ask whether SOURCE may connect to DESTINATION; the exit code is 0 for yes, 1 for no
@@ -16,9 +17,8 @@ pub(crate) struct Check {
     /// the answer
     #[arg(long)]
     explain: bool,
-    /// How to print it
-    #[arg(long, value_parser = ["pretty", "json"], default_value = "pretty")]
-    format: String,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     connection: Connection,
 }
@@ -47,7 +47,7 @@ impl Check {
             .map_err(|failure| failure.with_code(FAILED))?;
         let answered = Context::wait_for(ask(&client, source, destination, self.explain))?;
         let (json, verdict) = answered.map_err(failed)?;
-        if self.format == "json" {
+        if self.output.is_json() {
             context.print_json(&json);
         } else if self.explain {
             context.print(verdict.text.trim_end());

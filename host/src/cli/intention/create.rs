@@ -1,14 +1,16 @@
 //! `chancery intention create`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::Read;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::target::{self, Row};
-use crate::cli::connection::Connection;
+use crate::cli::connection::{Connection, system_text};
 use crate::cli::context::{Context, Failure};
+use crate::cli::output::Output;
 use crate::client::Client;
 
 /// Create intentions: SOURCE DESTINATION, or from files with -file
@@ -32,6 +34,8 @@ pub(crate) struct Create {
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
     meta: Vec<(String, String)>,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     connection: Connection,
 }
 
@@ -49,8 +53,17 @@ impl Create {
         };
         let client = self.connection.client(context)?;
         Context::wait_for(async {
+            let mut all = Vec::new();
             for body in bodies {
-                context.print(put(&client, body, self.replace).await?);
+                let done = put(&client, body, self.replace).await?;
+                if self.output.is_json() {
+                    all.push(done.to_json());
+                } else {
+                    context.print(done);
+                }
+            }
+            if self.output.is_json() {
+                context.print_json(&Value::Array(all));
             }
             Ok(0)
         })?
@@ -90,7 +103,7 @@ async fn put(
     client: &Client,
     mut body: Map<String, Value>,
     replace: bool,
-) -> Result<String, Failure> {
+) -> Result<Done, Failure> {
     let row: Row = serde_json::from_value(Value::Object(body.clone()))
         .map_err(|error| Failure::new(format!("Error: {error}")))?;
     let failed = |error| Failure::new(format!("Error creating intention \"{row}\": {error}"));
@@ -112,14 +125,43 @@ async fn put(
                 .put(&path, &[], Some(&body.into()))
                 .await
                 .map_err(failed)?;
-            return Ok(format!("Replaced: {row}"));
+            return Ok(Done {
+                replaced: true,
+                id: old.id,
+                row,
+            });
         }
     }
-    client
-        .post(target::PATH, &body.into())
-        .await
-        .map_err(failed)?;
-    Ok(format!("Created: {row}"))
+    let answer = client.post(target::PATH, &body.into()).await;
+    let made: Row = answer.and_then(|made| made.json()).map_err(failed)?;
+    Ok(Done {
+        replaced: false,
+        id: made.id,
+        row,
+    })
+}
+
+/// What became of one intention.
+struct Done {
+    replaced: bool,
+    id: String,
+    row: Row,
+}
+
+impl Done {
+    fn to_json(&self) -> Value {
+        json!({
+            "ID": self.id, "Replaced": self.replaced, "SourceName": self.row.source_name,
+            "DestinationName": self.row.destination_name, "Action": self.row.action,
+        })
+    }
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.replaced { "Replaced" } else { "Created" };
+        write!(f, "{verb}: {}", self.row)
+    }
 }
 
 /// Reads one intention; keys that Consul does not know are left out, as its command does.
@@ -130,7 +172,10 @@ fn from_file(name: &str) -> Result<Map<String, Value>, Failure> {
     } else {
         std::fs::File::open(name).and_then(|file| file.take(MOST).read_to_string(&mut text))
     };
-    read.map_err(|error| Failure::new(format!("Error: open {name}: {error}")))?;
+    read.map_err(|error| {
+        let reason = system_text(&error);
+        Failure::new(format!("Error: open {name}: {reason}"))
+    })?;
     let given: Map<String, Value> = serde_json::from_str(&text)
         .map_err(|error| Failure::new(format!("Error: {name}: {error}")))?;
     let mut body = empty();

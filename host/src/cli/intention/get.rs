@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::target::{self, Row};
 use crate::cli::connection::Connection;
 use crate::cli::context::{Context, Failure};
+use crate::cli::output::Output;
 use crate::client::{Client, ClientError};
 use crate::telemetry::escaped;
 
@@ -16,9 +17,8 @@ use crate::telemetry::escaped;
 pub(crate) struct Get {
     /// SOURCE DESTINATION, or ID
     arguments: Vec<String>,
-    /// How to print it
-    #[arg(long, value_parser = ["pretty", "json"], default_value = "pretty")]
-    format: String,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     connection: Connection,
 }
@@ -27,7 +27,7 @@ impl Get {
     pub(super) fn run(self, context: &mut Context<'_>) -> Result<u8, Failure> {
         let client = self.connection.client(context)?;
         let json = Context::wait_for(read(&client, &self.arguments))??;
-        if self.format == "json" {
+        if self.output.is_json() {
             context.print_json(&json);
             return Ok(0);
         }

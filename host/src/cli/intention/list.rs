@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::target::{self, Row};
 use crate::cli::connection::Connection;
 use crate::cli::context::{Context, Failure};
+use crate::cli::output::{Output, table};
 
 /// List all intentions, the most exact first
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// How to print it
-    #[arg(long, value_parser = ["pretty", "json"], default_value = "pretty")]
-    format: String,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     connection: Connection,
 }
@@ -22,7 +22,7 @@ impl List {
         let client = self.connection.client(context)?;
         let rows = Context::wait_for(target::list(&client))?
             .map_err(|error| Failure::new(format!("Error listing intentions: {error}")))?;
-        if self.format == "json" {
+        if self.output.is_json() {
             context.print_json(&Value::Array(rows));
             return Ok(0);
         }
@@ -35,15 +35,14 @@ impl List {
             context.complain("There are no intentions.");
             return Ok(0);
         }
-        for line in table(&rows) {
+        for line in lines(&rows) {
             context.print(line);
         }
         Ok(0)
     }
 }
 
-/// Columns as wide as their widest cell, two blanks apart.
-fn table(rows: &[Row]) -> Vec<String> {
+fn lines(rows: &[Row]) -> Vec<String> {
     let head = ["ID", "Source", "Action", "Destination", "Precedence"].map(str::to_owned);
     let cells = rows.iter().map(|row| {
         [
@@ -54,21 +53,6 @@ fn table(rows: &[Row]) -> Vec<String> {
             row.precedence.to_string(),
         ]
     });
-    let lines: Vec<_> = std::iter::once(head).chain(cells).collect();
-    let mut widths = [0; 5];
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    lines
-        .iter()
-        .map(|line| {
-            let padded = line
-                .iter()
-                .zip(widths)
-                .map(|(cell, width)| format!("{cell:width$}"));
-            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-        })
-        .collect()
+    let cells: Vec<_> = std::iter::once(head).chain(cells).collect();
+    table(&cells, 2)
 }

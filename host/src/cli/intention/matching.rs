@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::target::{PATH, Row};
 use crate::cli::connection::Connection;
 use crate::cli::context::{Context, Failure};
+use crate::cli::output::Output;
 use crate::client::{Client, ClientError};
 
 /// List the intentions that a service has a part in, in the order in which they are asked
@@ -21,9 +22,8 @@ pub(crate) struct Match {
     /// Match it as source
     #[arg(long)]
     source: bool,
-    /// How to print it
-    #[arg(long, value_parser = ["pretty", "json"], default_value = "pretty")]
-    format: String,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     connection: Connection,
 }
@@ -42,7 +42,7 @@ impl Match {
         let by = if self.source { "source" } else { "destination" };
         let client = self.connection.client(context)?;
         let rows = Context::wait_for(ask(&client, by, name))?.map_err(failed)?;
-        if self.format == "json" {
+        if self.output.is_json() {
             context.print_json(&Value::Array(rows));
             return Ok(0);
         }

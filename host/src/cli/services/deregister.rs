@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::{Value, json};
 
 use crate::cli::connection::Connection;
 use crate::cli::context::{Context, Failure};
+use crate::cli::output::Output;
 use crate::client::segment;
 use crate::config;
-use crate::definition;
 
 /// Deregister the services of configuration files, or one by its id
 #[derive(Debug, Args)]
@@ -20,6 +21,8 @@ pub(crate) struct Deregister {
     #[arg(long)]
     id: Option<String>,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     connection: Connection,
 }
 
@@ -28,12 +31,20 @@ impl Deregister {
         let client = self.connection.client(context)?;
         let ids = self.ids()?;
         Context::wait_for(async {
+            let mut done = Vec::new();
             for id in ids {
                 let path = format!("/v1/agent/service/deregister/{}", segment(&id));
                 client.put(&path, &[], None).await.map_err(|error| {
                     Failure::new(format!("Error deregistering service {id:?}: {error}"))
                 })?;
-                context.print(format_args!("Deregistered service: {id}"));
+                if self.output.is_json() {
+                    done.push(json!({ "ID": id }));
+                } else {
+                    context.print(format_args!("Deregistered service: {id}"));
+                }
+            }
+            if self.output.is_json() {
+                context.print_json(&Value::Array(done));
             }
             Ok(0)
         })?
@@ -51,15 +62,10 @@ impl Deregister {
             (false, None) => {
                 let services = config::services_in(&self.files)
                     .map_err(|report| Failure::new(format!("Error: {report}")))?;
-                let id = |service: definition::ServiceDefinition| {
-                    let registration = service.registration;
-                    if registration.id.is_empty() {
-                        registration.name
-                    } else {
-                        registration.id
-                    }
-                };
-                Ok(services.into_iter().map(id).collect())
+                let ids = services
+                    .iter()
+                    .map(|service| super::id_of(&service.registration));
+                Ok(ids.map(str::to_owned).collect())
             }
         }
     }

@@ -3,6 +3,7 @@
 mod deregister;
 mod register;
 
+use chancery_core::Registration;
 use clap::Subcommand;
 
 use super::context::{self, Context};
@@ -21,5 +22,13 @@ impl Services {
             Self::Register(command) => command.run(context),
         };
         context::finish(context, result)
+    }
+}
+
+/// The instance's id: its name unless another is said.
+fn id_of(registration: &Registration) -> &str {
+    match registration.id.as_str() {
+        "" => &registration.name,
+        id => id,
     }
 }

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use chancery_core::{Registration, ServiceAddress, ServiceKind};
 use clap::Args;
+use serde_json::{Value, json};
 
 use crate::cli::connection::Connection;
 use crate::cli::context::{Context, Failure};
+use crate::cli::output::Output;
 use crate::config;
 use crate::definition::{self, ServiceDefinition};
 
@@ -41,6 +43,8 @@ pub(crate) struct Register {
     #[arg(long)]
     kind: Option<String>,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     connection: Connection,
 }
 
@@ -49,29 +53,41 @@ impl Register {
         let services = self.definitions()?;
         let client = self.connection.client(context)?;
         Context::wait_for(async {
+            let mut done = Vec::new();
             for service in services {
                 let name = &service.registration.name;
                 let body = definition::to_json(&service);
                 client.put(PATH, &[], Some(&body)).await.map_err(|error| {
                     Failure::new(format!("Error registering service {name:?}: {error}"))
                 })?;
-                context.print(format_args!("Registered service: {name}"));
+                if self.output.is_json() {
+                    let id = super::id_of(&service.registration);
+                    done.push(json!({ "ID": id, "Name": name }));
+                } else {
+                    context.print(format_args!("Registered service: {name}"));
+                }
+            }
+            if self.output.is_json() {
+                context.print_json(&Value::Array(done));
             }
             Ok(0)
         })?
     }
 
     fn definitions(&self) -> Result<Vec<ServiceDefinition>, Failure> {
-        let flags = self.name.is_some() || self.id.is_some();
-        match (self.files.is_empty(), flags) {
-            (true, false) => Err(Failure::new(
+        match (
+            self.files.is_empty(),
+            self.name.is_some(),
+            self.id.is_some(),
+        ) {
+            (true, false, _) => Err(Failure::new(
                 "Service registration requires at least one argument or flags.",
             )),
-            (false, true) => Err(Failure::new(
+            (false, true, _) | (false, _, true) => Err(Failure::new(
                 "Service registration requires arguments or -id, not both.",
             )),
-            (true, true) => Ok(vec![self.described_by_flags()?]),
-            (false, false) => config::services_in(&self.files)
+            (true, true, _) => Ok(vec![self.described_by_flags()?]),
+            (false, false, false) => config::services_in(&self.files)
                 .map_err(|report| Failure::new(format!("Error: {report}"))),
         }
     }

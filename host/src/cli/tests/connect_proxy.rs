@@ -68,10 +68,10 @@ fn what_cannot_be_run_is_told_in_consuls_words() {
         )
     );
     assert_eq!(
-        proxy(&["-http-addr=https://x:1"]),
+        proxy(&["-http-addr=ftp://x:1"]),
         fails(
-            "Error connecting to Consul agent: cannot use the address \"https://x:1\": https is \
-             not spoken yet, allowed is http"
+            "Error connecting to Consul agent: cannot use the address \"ftp://x:1\": allowed are \
+             host:port, http://host:port, https://host:port and unix://path"
         )
     );
     assert_eq!(

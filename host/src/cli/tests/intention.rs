@@ -85,7 +85,7 @@ fn create_reads_files_and_leaves_unknown_keys_out() {
     assert!(
         missing
             .err
-            .starts_with("Error: open /missing.json: No such file"),
+            .starts_with("Error: open /missing.json: no such file"),
         "{missing:?}"
     );
 }

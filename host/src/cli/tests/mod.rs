@@ -1,3 +1,5 @@
+mod agent_commands;
+mod catalog;
 mod connect_ca;
 mod connect_proxy;
 mod doctor;
@@ -5,6 +7,7 @@ mod intention;
 mod server;
 mod services;
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use self::server::{Server, agent, alone, command, ran};
@@ -52,11 +55,11 @@ fn tokens_come_from_flag_file_or_environment_in_that_order() {
         )
     );
     assert_eq!(
-        alone(&["intention", "list", "-http-addr", "https://x:1"]),
+        alone(&["intention", "list", "-http-addr", "ftp://x:1"]),
         ran(
             1,
             "",
-            "Error connecting to the agent: cannot use the address \"https://x:1\": https is not spoken yet, allowed is http\n"
+            "Error connecting to the agent: cannot use the address \"ftp://x:1\": allowed are host:port, http://host:port, https://host:port and unix://path\n"
         )
     );
 }
@@ -206,4 +209,66 @@ fn the_agent_refuses_what_is_unsafe_or_unknown_in_a_line() {
             "invalid value \"x\" for flag -http-port: invalid digit found in string\n"
         )
     );
+}
+
+#[test]
+fn flags_are_as_forgiving_as_gos() {
+    let server = Server::start(agent);
+    for words in [
+        &["-allow=false", "-deny=T", "a", "b"][..],
+        &["-datacenter=dc2", "-datacenter=dc1", "-deny", "a", "b"],
+        &["a", "-meta=k=v", "b", "-meta", "l=w", "--deny"],
+    ] {
+        let words = [&["intention", "create"], words].concat();
+        assert_eq!(
+            server.run(&words),
+            ran(0, "Created: a => b (deny)\n", ""),
+            "{words:?}"
+        );
+    }
+    let lines = server.lines();
+    assert_eq!(lines[1], "POST /v1/connect/intentions?dc=dc1");
+    assert_eq!(server.asked()[2].body["Meta"], json!({"k": "v", "l": "w"}));
+    assert_eq!(
+        alone(&["intention", "create", "-allow=maybe", "a", "b"]),
+        ran(
+            1,
+            "",
+            "invalid boolean value \"maybe\" for -allow: parse error\n"
+        )
+    );
+}
+
+#[test]
+fn tls_takes_its_files_from_flags_and_environment() {
+    let list = ["intention", "list", "-http-addr=https://127.0.0.1:1"];
+    let missing = "Error connecting to the agent: Error loading TLS files: open /missing: no \
+                   such file or directory\n";
+    for flag in ["-ca-file=/missing", "-ca-path=/missing"] {
+        assert_eq!(alone(&[&list[..], &[flag]].concat()), ran(1, "", missing));
+    }
+    for name in ["CHANCERY_CACERT", "CONSUL_CAPATH"] {
+        let variable = |asked: &str| (asked == name).then(|| "/missing".to_owned());
+        assert_eq!(command(&list, &variable), ran(1, "", missing), "{name}");
+    }
+    assert_eq!(
+        alone(&[&list[..], &["-client-cert=/dev/null"]].concat()),
+        ran(
+            1,
+            "",
+            "Error connecting to the agent: both client cert and client key must be provided\n"
+        )
+    );
+    let variable = |asked: &str| (asked == "CONSUL_HTTP_SSL").then(|| "maybe".to_owned());
+    assert_eq!(
+        command(&["intention", "list"], &variable),
+        ran(
+            1,
+            "",
+            "Error connecting to the agent: HTTP_SSL: found \"maybe\", allowed are true and false\n"
+        )
+    );
+    let refused = alone(&list);
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("https://127.0.0.1:1/"), "{refused:?}");
 }

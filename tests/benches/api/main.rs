@@ -1,0 +1,114 @@
+//! What the HTTP API takes and gives, beside Consul and beside a bare server.
+//!
+//! `cargo bench -p chancery-tests --bench api`; behind `--`: `--only NAME` (`authorize`, `leafs`,
+//! `writes`, `watchers` or `memory`) and `--quick` (every candidate for an instant, nothing is
+//! judged). Without `--bench` (as `cargo test` runs it) ours is tried alone for an instant.
+//!
+//! - `authorize`: random callers over 1, 16 and 64 connections, with three intentions and with
+//!   ten thousand on the one destination. The bare server is the same axum and tokio set-up; it
+//!   reads the body and answers one of the same size.
+//! - `leafs`: certificates of services that never had one, limits off; then roots and a leaf
+//!   that are known already.
+//! - `writes`: intentions from 64 connections, each durable when it is answered.
+//! - `watchers`: ten thousand blocking queries for one key, from the write to the last answer;
+//!   and a write for another key, which concerns nobody.
+//! - `memory`: ten thousand services without checks, and as many with a sidecar and its checks.
+//!
+//! The generator shares the machine with what is measured, alike for every candidate.
+
+mod authorize;
+mod bare;
+mod candidate;
+mod leafs;
+mod load;
+mod memory;
+mod watchers;
+mod wire;
+mod writes;
+
+use std::error::Error;
+use std::time::Duration;
+
+use chancery_tests::Goals;
+
+use self::candidate::Kind;
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// How much is done.
+struct Options {
+    /// Figures that are worth a judgement.
+    full: bool,
+    /// Everybody, or ours alone.
+    kinds: &'static [Kind],
+    only: Option<String>,
+    /// How often each figure is taken; its median counts.
+    rounds: usize,
+    /// How long a rate is measured.
+    window: Duration,
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Outcome<Self> {
+        let (mut bench, mut quick, mut only) = (false, false, None);
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--bench" => bench = true,
+                "--quick" => quick = true,
+                "--only" => only = Some(arguments.next().ok_or("--only takes a name")?),
+                _ => {}
+            }
+        }
+        let full = bench && !quick;
+        let kinds: &[_] = if bench || quick {
+            &[Kind::Chancery, Kind::Consul]
+        } else {
+            &[Kind::Chancery]
+        };
+        Ok(Self {
+            full,
+            kinds,
+            only,
+            rounds: if full { 3 } else { 1 },
+            window: Duration::from_millis(if full { 3_000 } else { 200 }),
+        })
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == name)
+    }
+
+    /// A count for figures, or a smaller one to see that it works.
+    const fn count(&self, full: usize, trial: usize) -> usize {
+        if self.full { full } else { trial }
+    }
+}
+
+fn main() -> Outcome<()> {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(bare::ARGUMENT) {
+        return bare::serve(arguments.next().ok_or("a size is missing")?.parse()?);
+    }
+    let options = Options::parse(std::env::args().skip(1))?;
+    if !options.full {
+        println!("a trial of an instant: no figure is judged, run `cargo bench` for that");
+    }
+    let mut goals = Goals::new();
+    let parts: [(&str, fn(&Options, &mut Goals) -> Outcome<()>); 5] = [
+        ("authorize", authorize::measure),
+        ("leafs", leafs::measure),
+        ("writes", writes::measure),
+        ("watchers", watchers::measure),
+        ("memory", memory::measure),
+    ];
+    for (name, measure) in parts {
+        if options.wants(name) {
+            measure(&options, &mut goals)?;
+            println!();
+        }
+    }
+    if options.full {
+        println!("{goals}");
+    }
+    Ok(())
+}
