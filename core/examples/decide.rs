@@ -38,6 +38,7 @@ fn service(name: &str) -> Command {
     instance.connect_native = true;
     Command::Catalog(CatalogCommand::Register {
         node: Node::new(NodeId::from_bytes([7; 16]), "laptop", "127.0.0.1"),
+        keep_node: false,
         service: Some(Box::new(instance)),
         checks: Vec::new(),
     })

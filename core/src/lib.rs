@@ -98,6 +98,7 @@
 //! | roots, epochs, leases, the signing view | [`Authority`], [`Effect`], [`SigningView`] |
 //! | nodes, services, checks of a datacenter | [`Catalog`] |
 //! | what one agent knows of its own services | [`LocalState`] |
+//! | which entries of a list somebody wants | [`Expression`], [`Filter`], [`Shape`] |
 //! | all that must survive, as rows | [`State`], [`Row`], [`Digest`] |
 #![forbid(unsafe_code)]
 
@@ -106,6 +107,7 @@ mod base64_text;
 mod catalog;
 mod certificate;
 mod duration;
+mod filter;
 mod identity;
 mod intention;
 mod local;
@@ -123,9 +125,9 @@ pub use authority::{
 };
 pub use catalog::{
     Catalog, CatalogChange, CatalogCommand, CatalogError, CatalogTopic, Check, CheckKind,
-    CheckStatus, Endpoint, Expose, ExposePath, MeshGatewayMode, NODE_ALIVE_CHECK, Node, NodeId,
-    NodeIdError, ProxyConfig, ServiceAddress, ServiceInstance, ServiceKind, Upstream, UpstreamKind,
-    UpstreamKindError, Weights,
+    CheckStatus, CheckTarget, Endpoint, Expose, ExposePath, MeshGatewayMode, NODE_ALIVE_CHECK,
+    Node, NodeId, NodeIdError, ProxyConfig, ServiceAddress, ServiceInstance, ServiceKind, Upstream,
+    UpstreamKind, UpstreamKindError, Weights,
 };
 pub use certificate::{
     Algorithms, CaPolicy, CertificateSummary, CheckedCsr, CheckedIntermediate, CheckedLeaf,
@@ -134,6 +136,7 @@ pub use certificate::{
     TrustBundle, VerifiedPeer, Violation, certificates_from_pem, certificates_to_pem,
 };
 pub use duration::{GoDuration, GoDurationError};
+pub use filter::{Expression, ExpressionError, Filter, FilterError, FilterSpent, Shape};
 pub use identity::{
     AgentId, CaTier, Datacenter, DatacenterError, NameClass, NameError, Namespace, NamespaceError,
     NodeName, Printable, ServiceId, ServiceName, SigningId, SpiffeId, SpiffeIdError, TrustDomain,

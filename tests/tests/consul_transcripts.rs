@@ -62,6 +62,7 @@ transcripts! {
     authorize_answers_as_consul_does "authorize"
     certificates_are_served_as_consul_does "certificates"
     changing_the_ca_answers_as_consul_does "ca-change"
+    the_catalog_answers_as_consul_does "catalog"
     changing_intentions_answers_as_consul_does "intentions-change"
     creating_intentions_answers_as_consul_does "intentions-create"
     matching_intentions_answers_as_consul_does "intentions-match"

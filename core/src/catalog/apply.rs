@@ -64,6 +64,7 @@ impl Catalog {
     fn put_check(&mut self, check: Check, topics: &mut Vec<CatalogTopic>) {
         let key = RowKey::new(&check.node, &check.check_id);
         self.delete_check(&key, topics);
+        topics.push(CatalogTopic::Checks);
         self.touch_checked(&check, topics);
         self.by_instance
             .insert((RowKey::new(&check.node, &check.service_id), key.id.clone()));
@@ -95,6 +96,7 @@ impl Catalog {
         let Some(old) = self.checks.remove(key) else {
             return;
         };
+        topics.push(CatalogTopic::Checks);
         self.by_instance
             .remove(&(RowKey::new(&old.node, &old.service_id), key.id.clone()));
         self.touch_checked(&old, topics);

@@ -34,6 +34,8 @@ pub enum CatalogCommand {
     Register {
         /// The node; the instance and the checks belong to it whatever their `node` says.
         node: Node,
+        /// Whether a node that is known already stays as it is.
+        keep_node: bool,
         /// An instance on it.
         service: Option<Box<ServiceInstance>>,
         /// Checks of the node or of instances that it has.
@@ -78,6 +80,8 @@ pub enum CatalogChange {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum CatalogTopic {
+    /// All checks.
+    Checks,
     /// The instances that stand for a service over mutual TLS, with their health.
     Connect(Arc<str>),
     /// One node, its instances and checks.
@@ -114,12 +118,17 @@ impl CatalogTopic {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogError {
-    /// A node has no name or no address.
-    #[error("Must provide node and address")]
+    /// A node has no address.
+    #[error("Must provide address if SkipNodeUpdate is not set")]
+    MissingAddress,
+    /// A node has no name.
+    #[error("Must provide node")]
     MissingNode,
     /// A check is about an instance that its node does not have.
-    #[error("Missing service registration")]
+    #[error("failed inserting check: Missing service registration on node {node:?}")]
     MissingService {
+        /// The node.
+        node: String,
         /// The check.
         check_id: String,
         /// The instance.
@@ -133,9 +142,11 @@ pub enum CatalogError {
     },
     /// Another node that is alive has that name.
     #[error(
-        "Node name {name} is reserved by node {holder_id} with name {holder_name} ({holder_address})"
+        "failed inserting node: Error while renaming Node ID: {id:?}: Node name {name} is reserved by node {holder_id} with name {holder_name} ({holder_address})"
     )]
     NameTaken {
+        /// The id of the node that asked.
+        id: String,
         /// The name that was asked for.
         name: String,
         /// The id of the node that has it.

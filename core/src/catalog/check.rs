@@ -1,8 +1,11 @@
 //! A health check of a node or of an instance, as the catalog knows it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::GoDuration;
 
 /// The id of the check that says whether a node's agent is alive (Consul's `serfHealth`).
 pub const NODE_ALIVE_CHECK: &str = "serfHealth";
@@ -64,6 +67,8 @@ pub enum CheckKind {
     Alias,
     /// Asks an HTTP server.
     Http,
+    /// Was switched on by hand, and stays critical until it is switched off.
+    Maintenance,
     /// Opens a TCP connection.
     Tcp,
     /// Is told, and becomes critical if it is not told in time.
@@ -81,9 +86,74 @@ impl CheckKind {
         match self {
             Self::Alias => "alias",
             Self::Http => "http",
+            Self::Maintenance => "maintenance",
             Self::Tcp => "tcp",
             Self::Ttl => "ttl",
             Self::Unspecified => "",
+        }
+    }
+
+    /// The kind that Consul's word means; unspecified for a word that it does not know.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        [
+            Self::Alias,
+            Self::Http,
+            Self::Maintenance,
+            Self::Tcp,
+            Self::Ttl,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == text)
+        .unwrap_or_default()
+    }
+}
+
+/// What a check looks at that was registered in the catalog, past any agent (Consul's
+/// `Definition`): kept for whoever runs it from outside, and run by nobody here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "built by hosts over its default: a new field has one"
+)]
+pub struct CheckTarget {
+    /// The URL to ask.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub http: String,
+    /// Headers for it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub header: BTreeMap<String, Vec<String>>,
+    /// The method.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub method: String,
+    /// A body for it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub body: String,
+    /// Whether the server's certificate counts for nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tls_skip_verify: bool,
+    /// The address to connect to.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tcp: String,
+    /// How long to wait between two probes.
+    pub interval: GoDuration,
+    /// How long one probe may take.
+    pub timeout: GoDuration,
+    /// The service goes when the check was critical for that long.
+    pub deregister_critical_service_after: GoDuration,
+}
+
+impl CheckTarget {
+    /// The kind of a check with this target.
+    #[must_use]
+    pub const fn kind(&self) -> CheckKind {
+        if !self.http.is_empty() {
+            CheckKind::Http
+        } else if self.tcp.is_empty() {
+            CheckKind::Unspecified
+        } else {
+            CheckKind::Tcp
         }
     }
 }
@@ -118,6 +188,9 @@ pub struct Check {
     /// How it finds out.
     #[serde(default)]
     pub kind: CheckKind,
+    /// What it looks at, if it was registered past any agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Box<CheckTarget>>,
     /// The revision that created the row.
     #[serde(default)]
     pub create_index: u64,
@@ -146,6 +219,7 @@ impl Check {
             service_name: String::new(),
             service_tags: Vec::new(),
             kind: CheckKind::Unspecified,
+            target: None,
             create_index: 0,
             modify_index: 0,
         }

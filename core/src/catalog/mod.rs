@@ -20,7 +20,7 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 
 pub use change::{CatalogChange, CatalogCommand, CatalogError, CatalogTopic};
-pub use check::{Check, CheckKind, CheckStatus, NODE_ALIVE_CHECK};
+pub use check::{Check, CheckKind, CheckStatus, CheckTarget, NODE_ALIVE_CHECK};
 pub use node::{Node, NodeId, NodeIdError};
 pub use proxy::{
     Expose, ExposePath, MeshGatewayMode, ProxyConfig, Upstream, UpstreamKind, UpstreamKindError,

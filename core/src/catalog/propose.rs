@@ -32,11 +32,14 @@ impl Catalog {
             CatalogCommand::DeregisterService { node, id } => draft.delete_service(&node, &id),
             CatalogCommand::Register {
                 node,
+                keep_node,
                 service,
                 checks,
             } => {
                 let name = node.name.clone();
-                draft.put_node(node)?;
+                if !(keep_node && self.node(&name).is_some()) {
+                    draft.put_node(node)?;
+                }
                 if let Some(service) = service {
                     draft.put_service(&name, *service)?;
                 }
@@ -63,8 +66,11 @@ struct Draft {
 
 impl Draft {
     fn put_node(&mut self, mut node: Node) -> Result<(), CatalogError> {
-        if node.name.is_empty() || node.address.is_empty() {
+        if node.name.is_empty() {
             return Err(CatalogError::MissingNode);
+        }
+        if node.address.is_empty() {
+            return Err(CatalogError::MissingAddress);
         }
         self.refuse_taken_name(&node)?;
         let renamed = self
@@ -102,6 +108,7 @@ impl Draft {
             return Ok(());
         }
         Err(CatalogError::NameTaken {
+            id: node.id.to_string(),
             name: node.name.clone(),
             holder_id: holder.id.to_string(),
             holder_name: holder.name.clone(),
@@ -155,6 +162,7 @@ impl Draft {
         } else {
             let Some(service) = self.catalog.instance(node, &check.service_id) else {
                 return Err(CatalogError::MissingService {
+                    node: node.to_owned(),
                     check_id: check.check_id,
                     service_id: check.service_id,
                 });

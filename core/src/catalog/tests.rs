@@ -11,6 +11,7 @@ fn node(name: &str) -> Node {
 fn register(node: Node, service: Option<ServiceInstance>, checks: Vec<Check>) -> CatalogCommand {
     CatalogCommand::Register {
         node,
+        keep_node: false,
         service: service.map(Box::new),
         checks,
     }
@@ -132,6 +133,7 @@ fn a_check_of_the_node_touches_all_its_services() {
     assert_eq!(
         topics,
         [
+            CatalogTopic::Checks,
             CatalogTopic::connect("web"),
             CatalogTopic::node("n1"),
             CatalogTopic::service("web-proxy")
@@ -173,7 +175,7 @@ fn a_check_of_an_unknown_instance_is_refused() {
     let refused = Catalog::default().propose(register(node("n1"), None, checks), 2);
     assert_eq!(
         refused.unwrap_err().to_string(),
-        "Missing service registration"
+        "failed inserting check: Missing service registration on node \"n1\""
     );
 }
 
@@ -245,7 +247,7 @@ fn a_node_that_is_alive_keeps_its_name() {
     let refused = catalog.propose(register(other.clone(), None, vec![]), 3);
     assert_eq!(
         refused.unwrap_err().to_string(),
-        "Node name n1 is reserved by node 6e070707-0707-0707-0707-070707070707 with name n1 (10.0.0.1)"
+        "failed inserting node: Error while renaming Node ID: \"09090909-0909-0909-0909-090909090909\": Node name n1 is reserved by node 6e070707-0707-0707-0707-070707070707 with name n1 (10.0.0.1)"
     );
     write(
         &mut catalog,
@@ -375,5 +377,47 @@ fn assert_no_orphans(catalog: &Catalog) {
         let owned =
             check.is_of_node() || catalog.instance(&check.node, &check.service_id).is_some();
         assert!(owned);
+    }
+}
+
+#[test]
+fn a_node_that_is_to_stay_as_it_is_does() {
+    let mut catalog = Catalog::default();
+    write(&mut catalog, register(node("n1"), None, Vec::new()), 2);
+    let mut moved = node("n1");
+    moved.address = "10.0.0.99".to_owned();
+    let kept = CatalogCommand::Register {
+        node: moved,
+        keep_node: true,
+        service: None,
+        checks: vec![check_of("", "c", CheckStatus::Passing)],
+    };
+    let (_, topics) = write(&mut catalog, kept, 3);
+    assert_eq!(catalog.node("n1").unwrap().address, "10.0.0.1");
+    assert!(topics.contains(&CatalogTopic::Checks));
+    assert!(!topics.contains(&CatalogTopic::Nodes));
+    let unknown = CatalogCommand::Register {
+        node: node("n2"),
+        keep_node: true,
+        service: None,
+        checks: Vec::new(),
+    };
+    write(&mut catalog, unknown, 4);
+    assert!(catalog.node("n2").is_some());
+}
+
+#[test]
+fn a_node_needs_a_name_and_an_address() {
+    for (name, address, text) in [
+        ("", "10.0.0.1", "Must provide node"),
+        (
+            "n1",
+            "",
+            "Must provide address if SkipNodeUpdate is not set",
+        ),
+    ] {
+        let node = Node::new(NodeId::NIL, name, address);
+        let refused = Catalog::default().propose(register(node, None, Vec::new()), 2);
+        assert_eq!(refused.unwrap_err().to_string(), text);
     }
 }

@@ -104,7 +104,9 @@ impl LocalState {
             for check in self.seen_from(service_id) {
                 match &check.plan.means {
                     Means::Alias { service_id } => open.push(service_id),
-                    Means::Probe(_) | Means::Ttl(_) => worst = worst.max(check.row.status),
+                    Means::Maintenance | Means::Probe(_) | Means::Ttl(_) => {
+                        worst = worst.max(check.row.status);
+                    }
                 }
             }
         }

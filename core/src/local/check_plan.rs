@@ -29,7 +29,11 @@ pub(super) struct CheckPlan {
 /// How a check finds out.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Means {
-    Alias { service_id: String },
+    Alias {
+        service_id: String,
+    },
+    /// Not at all: it says what was said when it was switched on.
+    Maintenance,
     Probe(Probing),
     Ttl(Duration),
 }
@@ -38,6 +42,7 @@ impl Means {
     pub(super) const fn kind(&self) -> CheckKind {
         match self {
             Self::Alias { .. } => CheckKind::Alias,
+            Self::Maintenance => CheckKind::Maintenance,
             Self::Probe(probing) => match probing.target {
                 ProbeTarget::Http(_) => CheckKind::Http,
                 ProbeTarget::Tcp { .. } => CheckKind::Tcp,

@@ -275,11 +275,24 @@ pub enum LocalError {
         /// What the host says.
         reason: String,
     },
+    /// It is in maintenance, but the host could not keep that for after a restart. The text is our
+    /// own.
+    #[error("in maintenance, but not kept for after a restart: {reason}")]
+    NotKept {
+        /// What the host says.
+        reason: String,
+    },
     /// The check is unknown, or does not wait for words.
     #[error("CheckID {check_id:?} does not have associated TTL")]
     NotTtl {
         /// The check.
         check_id: String,
+    },
+    /// There is no such instance.
+    #[error("No service registered with ID {service_id:?}")]
+    UnknownService {
+        /// The instance.
+        service_id: String,
     },
 }
 

@@ -1,7 +1,7 @@
 //! How the services of this agent are.
 
 use super::state::{LocalService, LocalState};
-use crate::catalog::{Check, CheckStatus};
+use crate::catalog::{Check, CheckKind, CheckStatus};
 
 /// A service with the checks that count for it.
 #[derive(Clone, Debug)]
@@ -13,6 +13,16 @@ pub struct LocalHealth<'a> {
     pub status: CheckStatus,
     /// Its own checks and those of the node, by id.
     pub checks: Vec<&'a Check>,
+}
+
+impl LocalHealth<'_> {
+    /// Whether it, or the node, was put into maintenance by hand.
+    #[must_use]
+    pub fn is_in_maintenance(&self) -> bool {
+        self.checks
+            .iter()
+            .any(|check| check.kind == CheckKind::Maintenance)
+    }
 }
 
 impl LocalState {

@@ -104,6 +104,7 @@ impl LocalState {
             SyncKey::Node => CatalogCommand::Register {
                 checks: vec![alive(&node.name)],
                 node,
+                keep_node: false,
                 service: None,
             },
             SyncKey::Service(id) => {
@@ -119,6 +120,7 @@ impl LocalState {
                     .collect();
                 CatalogCommand::Register {
                     node,
+                    keep_node: false,
                     service,
                     checks,
                 }
@@ -127,6 +129,7 @@ impl LocalState {
                 // With its service (as Consul does it), in case the catalog lacks that still.
                 Some(check) => CatalogCommand::Register {
                     node,
+                    keep_node: false,
                     service: self.instance_of(&check),
                     checks: vec![check],
                 },

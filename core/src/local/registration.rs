@@ -141,6 +141,39 @@ impl Registration {
         Ok(Sidecar { service, plans })
     }
 
+    /// The instance that it describes, for the catalog: no agent looks after it, so it gets no
+    /// checks and no sidecar, and weights that are out of range are brought into it.
+    ///
+    /// # Errors
+    /// [`RegistrationError`], in the order of Consul's `/v1/catalog/register`. That an instance
+    /// has no name, the catalog itself says.
+    pub fn into_catalog_instance(
+        self,
+        node: &str,
+        settings: &LocalSettings,
+    ) -> Result<ServiceInstance, RegistrationError> {
+        if rules::is_any_address(&self.address) {
+            return Err(RegistrationError::Address {
+                found: self.address,
+            });
+        }
+        rules::limits(&self, settings)?;
+        if self.kind == ServiceKind::ConnectProxy
+            && let Some(errors) = rules::definition(&self)
+        {
+            return Err(RegistrationError::Definition(errors));
+        }
+        rules::meta(self.kind, &self.meta).map_err(RegistrationError::Meta)?;
+        let weights = self.weights;
+        let mut service = self.into_instance(node);
+        if let Some(said) = weights {
+            let within = |weight: i64| u16::try_from(weight.clamp(1, 65_535)).unwrap_or(1);
+            service.weights.passing = within(said.passing);
+            service.weights.warning = within(said.warning);
+        }
+        Ok(service)
+    }
+
     fn plans(&self, node: &str) -> Result<Vec<CheckPlan>, PlanError> {
         let first = self.check.iter().filter(|check| !check.is_empty());
         let said = first.chain(&self.checks).collect::<Vec<_>>();

@@ -150,7 +150,7 @@ impl LocalState {
     fn schedule_first(&mut self, plan: &CheckPlan, is_known: bool, now: Instant) {
         let id = &plan.check_id;
         match &plan.means {
-            Means::Alias { .. } => self.timers.clear(&Alarm::Look {
+            Means::Alias { .. } | Means::Maintenance => self.timers.clear(&Alarm::Look {
                 check_id: id.clone(),
             }),
             Means::Probe(_) if is_known => {}
@@ -165,7 +165,7 @@ impl LocalState {
     pub(super) fn look(&mut self, check_id: &str, now: Instant) -> Option<ProbeSpec> {
         let check = self.checks.get(check_id)?;
         let probing = match &check.plan.means {
-            Means::Alias { .. } => return None,
+            Means::Alias { .. } | Means::Maintenance => return None,
             Means::Probe(probing) => probing,
             Means::Ttl(_) => {
                 let output = if check.memory.last_word.is_empty() {

@@ -73,6 +73,7 @@ pub struct LocalState {
     pub(super) unsaid: BTreeSet<SyncKey>,
     pub(super) epoch: u64,
     changes: u64,
+    removals: u64,
 }
 
 /// A service that the agent looks after.
@@ -107,6 +108,7 @@ impl LocalState {
             unsaid: BTreeSet::from([SyncKey::Node]),
             epoch: 0,
             changes: 0,
+            removals: 0,
         }
     }
 
@@ -230,6 +232,12 @@ impl LocalState {
         self.changes
     }
 
+    /// A count that grows whenever a service or a check goes.
+    #[must_use]
+    pub const fn removals(&self) -> u64 {
+        self.removals
+    }
+
     pub(super) const fn changed(&mut self) {
         self.changes += 1;
     }
@@ -273,6 +281,7 @@ impl LocalState {
             self.remove_check(&check_id);
         }
         self.unsaid.insert(SyncKey::Service(id.to_owned()));
+        self.removals += 1;
         self.changed();
         self.follow(id, now);
         let sidecar = sidecar_id(id);
@@ -304,12 +313,13 @@ impl LocalState {
             self.timers.clear(&alarm);
         }
         self.unsaid.insert(SyncKey::Check(id));
+        self.removals += 1;
         self.changed();
         Some(gone)
     }
 
     /// Every check carries the name and the tags of its service.
-    fn rename_in_checks(&mut self, service_id: &str) {
+    pub(super) fn rename_in_checks(&mut self, service_id: &str) {
         let Some(service) = self.services.get(service_id) else {
             return;
         };

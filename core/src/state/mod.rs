@@ -204,6 +204,7 @@ impl State {
             Topic::Authority
             | Topic::CaConfiguration
             | Topic::CaRoots
+            | Topic::Checks
             | Topic::Intentions
             | Topic::Nodes
             | Topic::Services => true,
@@ -249,6 +250,7 @@ const fn topic_of(change: &AuthorityChange) -> Option<Topic> {
 impl From<CatalogTopic> for Topic {
     fn from(topic: CatalogTopic) -> Self {
         match topic {
+            CatalogTopic::Checks => Self::Checks,
             CatalogTopic::Connect(name) => Self::Connect(name),
             CatalogTopic::Node(name) => Self::Node(name),
             CatalogTopic::Nodes => Self::Nodes,

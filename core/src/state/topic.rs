@@ -22,6 +22,8 @@ pub enum Topic {
     CaConfiguration,
     /// The trusted roots.
     CaRoots,
+    /// All checks.
+    Checks,
     /// Proxies and native instances through which the named service is reached.
     Connect(Arc<str>),
     /// Intentions whose destination is this name (lower case, or `*`).
@@ -52,6 +54,7 @@ impl Topic {
             Self::Authority
             | Self::CaConfiguration
             | Self::CaRoots
+            | Self::Checks
             | Self::Intentions
             | Self::Nodes
             | Self::Services => None,

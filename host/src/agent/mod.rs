@@ -6,6 +6,7 @@ pub mod ca;
 mod issuer;
 pub mod leafs;
 pub mod local;
+mod reload;
 mod settings;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use authorize::{AuthorizeError, Verdict};
 use issuer::LeafIssuer;
 use leafs::Leafs;
 use local::LocalAgent;
+pub use reload::{ReloadError, ServiceSource};
 pub use settings::AgentSettings;
 
 /// An agent with its server in one process.
@@ -26,6 +28,7 @@ pub struct Agent {
     authority: AuthorityHost,
     leafs: Leafs,
     local: LocalAgent,
+    reload: reload::Reload,
 }
 
 impl Agent {
@@ -51,6 +54,7 @@ impl Agent {
             authority,
             leafs,
             local,
+            reload: reload::Reload::default(),
         }
     }
 

@@ -1,8 +1,10 @@
 //! `chancery agent`: flags to a configuration.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use chancery_core::Registration;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -76,12 +78,13 @@ pub(super) struct Agent {
 
 impl Agent {
     pub(super) fn run(self, context: &mut Context<'_>) -> u8 {
-        match Config::load(&self.into_sources()) {
+        let sources = self.into_sources();
+        match Config::load(&sources) {
             Ok((config, warnings)) => {
                 for warning in warnings {
                     context.complain(format_args!("warning: {warning}"));
                 }
-                start(&config, context)
+                start(&config, sources, context)
             }
             Err(report) => {
                 context.complain(report);
@@ -141,7 +144,7 @@ impl Agent {
 }
 
 /// Runs the agent until a signal ends it.
-fn start(config: &Config, context: &mut Context<'_>) -> u8 {
+fn start(config: &Config, sources: Sources, context: &mut Context<'_>) -> u8 {
     if let Err(error) = crate::protect_memory() {
         context.complain(format_args!("warning: memory is not protected: {error}"));
     }
@@ -150,7 +153,7 @@ fn start(config: &Config, context: &mut Context<'_>) -> u8 {
         .enable_all()
         .build();
     let ended = match runtime {
-        Ok(runtime) => runtime.block_on(serve(config, context)),
+        Ok(runtime) => runtime.block_on(serve(config, sources, context)),
         Err(error) => Err(format!("cannot start: {error}")),
     };
     match ended {
@@ -162,7 +165,7 @@ fn start(config: &Config, context: &mut Context<'_>) -> u8 {
     }
 }
 
-async fn serve(config: &Config, context: &mut Context<'_>) -> Result<(), String> {
+async fn serve(config: &Config, sources: Sources, context: &mut Context<'_>) -> Result<(), String> {
     let signals = |error: std::io::Error| format!("cannot listen for signals: {error}");
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(signals)?;
@@ -172,13 +175,18 @@ async fn serve(config: &Config, context: &mut Context<'_>) -> Result<(), String>
     let running = Running::start(config)
         .await
         .map_err(|error| error.to_string())?;
+    running
+        .agent()
+        .reload_from(Arc::new(move || services_of(&sources)));
     introduce(config, &running, context);
     loop {
         tokio::select! {
             _ = interrupt.recv() => tracing::info!("interrupted, stopping"),
             _ = terminate.recv() => tracing::info!("terminated, stopping"),
             _ = hangup.recv() => {
-                tracing::warn!("the configuration is read at the start only, nothing is reloaded");
+                if let Err(error) = running.agent().reload().await {
+                    tracing::error!(%error, "the configuration was not read again");
+                }
                 continue;
             }
         }
@@ -189,6 +197,13 @@ async fn serve(config: &Config, context: &mut Context<'_>) -> Result<(), String>
         // What was acknowledged is stored; what hangs is only somebody's answer.
         Err(_elapsed) => Err("some requests did not end in time, stopped all the same".to_owned()),
     }
+}
+
+/// The services that the configuration names now.
+fn services_of(sources: &Sources) -> Result<Vec<Registration>, String> {
+    let (config, _warnings) = Config::load(sources).map_err(|report| report.to_string())?;
+    let services = config.services.into_iter();
+    Ok(services.map(|service| service.registration).collect())
 }
 
 /// What Consul's agent says of itself at its start.

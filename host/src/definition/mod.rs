@@ -5,6 +5,7 @@
 //! accepted in Consul's snake_case and CamelCase alike. [`to_json`] writes the API's form back,
 //! for the commands that register what a file describes.
 
+mod catalog;
 mod check;
 mod encode;
 mod service;
@@ -13,6 +14,9 @@ mod tests;
 
 use chancery_core::{CheckRegistration, GoDurationError, Registration, Secret};
 
+pub(crate) use self::catalog::{
+    CatalogRegistration, deregistration_from_json, registration_from_json,
+};
 pub(crate) use self::check::read_check;
 pub use self::encode::to_json;
 pub(crate) use self::service::read_service;
@@ -35,7 +39,7 @@ pub struct ServiceDefinition {
 /// The first thing that Go's decoder would complain about, in its words. Consul puts
 /// `Request decode failed: ` before it.
 pub fn service_from_json(body: &[u8]) -> Result<ServiceDefinition, DecodeError> {
-    from_json(body, read_service)
+    from_json(body, "structs.ServiceDefinition", read_service)
 }
 
 /// Reads the body of `PUT /v1/agent/check/register`, or a check inside one.
@@ -43,7 +47,7 @@ pub fn service_from_json(body: &[u8]) -> Result<ServiceDefinition, DecodeError> 
 /// # Errors
 /// As [`service_from_json`].
 pub fn check_from_json(body: &[u8]) -> Result<StandaloneCheck, DecodeError> {
-    from_json(body, check::read_standalone)
+    from_json(body, "structs.ServiceDefinition", check::read_standalone)
 }
 
 /// A check that is registered by itself.
@@ -114,6 +118,7 @@ fn go_place(field: &str) -> String {
 
 fn from_json<T: Default>(
     body: &[u8],
+    go_type: &'static str,
     read: impl FnOnce(&mut Reader<'_, '_>) -> T,
 ) -> Result<T, DecodeError> {
     // Go replaces bytes that are no UTF-8 in the same way.
@@ -126,7 +131,7 @@ fn from_json<T: Default>(
             return Err(DecodeError::WrongType {
                 found: value.json_sort(),
                 field: String::new(),
-                wanted: "structs.ServiceDefinition",
+                wanted: go_type,
             });
         }
     };

@@ -17,11 +17,45 @@ pub(crate) fn read_service(reader: &mut Reader<'_, '_>) -> ServiceDefinition {
     }
 }
 
+/// Reads an instance in the catalog's form: its service's name is called `Service`, and it has no
+/// checks of its own. What the catalog decides is read and dropped.
+pub(super) fn read_instance(reader: &mut Reader<'_, '_>) -> Registration {
+    let mut service = read_common(reader, "service");
+    reader.block("connect", |connect| {
+        service.connect_native = connect.boolean("native").unwrap_or_default();
+        connect.block("sidecar_service", |sidecar| {
+            sidecar.secret("token");
+            read_registration(sidecar);
+        });
+    });
+    for dropped in ["create_index", "modify_index"] {
+        reader.integer(dropped);
+    }
+    service
+}
+
 fn read_registration(reader: &mut Reader<'_, '_>) -> Registration {
+    let mut service = read_common(reader, "name");
+    service.check = reader.block("check", own_check);
+    service.checks = reader.blocks("checks", own_check);
+    reader.block("connect", |connect| {
+        service.connect_native = connect.boolean("native").unwrap_or_default();
+        service.sidecar = connect
+            .block("sidecar_service", |sidecar| {
+                // A sidecar registers with its service's token, whatever it says.
+                sidecar.secret("token");
+                read_registration(sidecar)
+            })
+            .map(Box::new);
+    });
+    service
+}
+
+fn read_common(reader: &mut Reader<'_, '_>, name_key: &'static str) -> Registration {
     let mut service = Registration {
         kind: kind(reader),
         id: reader.text("id").unwrap_or_default(),
-        name: reader.text("name").unwrap_or_default(),
+        name: reader.text(name_key).unwrap_or_default(),
         tags: reader.texts("tags").unwrap_or_default(),
         address: reader.text("address").unwrap_or_default(),
         meta: reader.text_map("meta").unwrap_or_default(),
@@ -34,24 +68,12 @@ fn read_registration(reader: &mut Reader<'_, '_>) -> Registration {
             port: port(address, "port"),
         })
         .unwrap_or_default();
-    service.check = reader.block("check", own_check);
-    service.checks = reader.blocks("checks", own_check);
     service.weights = reader.block("weights", |weights| WeightsDefinition {
         passing: weights.integer("passing").unwrap_or_default(),
         warning: weights.integer("warning").unwrap_or_default(),
     });
     service.enable_tag_override = reader.boolean("enable_tag_override").unwrap_or_default();
     service.proxy = reader.block("proxy", proxy);
-    reader.block("connect", |connect| {
-        service.connect_native = connect.boolean("native").unwrap_or_default();
-        service.sidecar = connect
-            .block("sidecar_service", |sidecar| {
-                // A sidecar registers with its service's token, whatever it says.
-                sidecar.secret("token");
-                read_registration(sidecar)
-            })
-            .map(Box::new);
-    });
     service
 }
 

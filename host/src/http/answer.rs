@@ -102,6 +102,12 @@ impl Answer {
         Self::from(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, text)).with_allow(allow)
     }
 
+    /// The same with another status.
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
     /// The same with a header.
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);

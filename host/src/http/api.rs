@@ -69,15 +69,6 @@ impl Api {
         }
     }
 
-    /// Refuses filter expressions, which are not evaluated yet: ignoring one would show what was
-    /// asked to be left out.
-    pub(super) fn refuse_filter(query: &Query) -> Result<(), ApiError> {
-        match query.text("filter") {
-            None => Ok(()),
-            Some(_) => Err(ApiError::bad_request("filter is not supported yet")),
-        }
-    }
-
     /// A JSON answer with index headers.
     pub(super) fn indexed<T: serde::Serialize + ?Sized>(
         request: &Request,

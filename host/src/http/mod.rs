@@ -15,6 +15,7 @@ mod blocking;
 mod decode;
 mod dispatch;
 mod error;
+mod filter;
 mod guard;
 mod json;
 mod paced;

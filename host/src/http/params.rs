@@ -49,14 +49,27 @@ impl Options {
     /// # Errors
     /// Always 400.
     pub(crate) fn parse(query: &Query, headers: &HeaderMap) -> Result<Self, ApiError> {
-        let (consistency, cached) = consistency(query)?;
-        cache_control(headers)?;
+        let (consistency, cached) = Self::consistency(query, headers)?;
         Ok(Self {
             wait: wait(query)?,
             index: index(query)?,
             consistency,
             cached,
         })
+    }
+
+    /// Reads how up to date the answer must be, and whether one from the agent's cache will do:
+    /// all that is read where nothing can be waited for.
+    ///
+    /// # Errors
+    /// Always 400.
+    pub(crate) fn consistency(
+        query: &Query,
+        headers: &HeaderMap,
+    ) -> Result<(Consistency, bool), ApiError> {
+        let asked = consistency(query)?;
+        cache_control(headers)?;
+        Ok(asked)
     }
 }
 

@@ -27,14 +27,21 @@ pub(crate) type Handler =
 pub enum Right {
     /// `agent:read` on the agent's node.
     AgentRead,
+    /// `agent:write` on the agent's node.
+    AgentWrite,
     /// None. The token is not even resolved.
     Anyone,
+    /// `node:write` on the node if it changes, `service:write` on each service that is written or
+    /// that a check is about, and on the one that has the id already.
+    CatalogWrite,
     /// `service:write` on the service of the check, or `node:write` if it is the node's.
     CheckWrite,
     /// `intentions:read` on the source or the destination of the one asked for.
     IntentionRead,
     /// `intentions:write` on the destination; when it changes, on both.
     IntentionWrite,
+    /// `node:write` on the agent's node.
+    NodeWrite,
     /// `operator:read`.
     OperatorRead,
     /// `operator:write`.

@@ -439,3 +439,48 @@ fn health_counts_the_checks_of_the_node_too() {
     assert!(agent.health_by_id("none").is_none());
     assert!(agent.health_by_name("none").is_empty());
 }
+
+#[test]
+fn maintenance_makes_an_instance_critical_until_it_is_switched_off() {
+    let mut agent = agent();
+    register(&mut agent, service("web"), at(0.0));
+    agent.begin_maintenance("web", "new disk", at(1.0)).unwrap();
+    agent.begin_maintenance("web", "other", at(2.0)).unwrap();
+    let check = agent.check("_service_maintenance:web").unwrap();
+    assert_eq!(
+        (
+            check.status,
+            check.notes.as_str(),
+            check.service_name.as_str()
+        ),
+        (CheckStatus::Critical, "new disk", "web")
+    );
+    let health = agent.health_by_id("web").unwrap();
+    assert!(health.is_in_maintenance());
+    agent.end_maintenance("web", at(3.0)).unwrap();
+    agent.end_maintenance("web", at(3.0)).unwrap();
+    assert_eq!(agent.checks().count(), 0);
+    assert!(!agent.health_by_id("web").unwrap().is_in_maintenance());
+}
+
+#[test]
+fn maintenance_of_the_node_counts_for_all_and_an_unknown_instance_has_none() {
+    let mut agent = agent();
+    register(&mut agent, service("web"), at(0.0));
+    agent.begin_maintenance("", "", at(1.0)).unwrap();
+    assert!(agent.health_by_id("web").unwrap().is_in_maintenance());
+    assert!(
+        agent
+            .check("_node_maintenance")
+            .unwrap()
+            .notes
+            .contains("no reason was provided")
+    );
+    assert_eq!(
+        agent
+            .begin_maintenance("nope", "", at(1.0))
+            .unwrap_err()
+            .to_string(),
+        "No service registered with ID \"nope\""
+    );
+}

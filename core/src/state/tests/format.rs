@@ -7,8 +7,11 @@ use crate::catalog::{ProxyConfig, ServiceKind};
 /// A line is a kind, a key and a value, separated by tabs; the last line is the digest.
 const ROWS: &str = include_str!("../testdata/rows.txt");
 
-/// The same as this version writes it: leases name their root.
-const TODAY: &str = include_str!("../testdata/rows-2.txt");
+/// The same when leases name their root.
+const LEASES: &str = include_str!("../testdata/rows-2.txt");
+
+/// As this version writes it: all checks have an index.
+const TODAY: &str = include_str!("../testdata/rows-3.txt");
 
 fn line(row: &Row) -> String {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -56,6 +59,7 @@ fn written() -> State {
         register(1, Some(("web-1", "web"))),
         Command::Catalog(CatalogCommand::Register {
             node: Node::new(NodeId::from_bytes([2; 16]), "n", "10.0.0.1"),
+            keep_node: false,
             service: Some(Box::new(proxy)),
             checks: Vec::new(),
         }),
@@ -70,7 +74,7 @@ fn written() -> State {
 
 #[test]
 fn rows_of_every_format_come_back_to_the_byte() {
-    for format in [ROWS, TODAY] {
+    for format in [ROWS, LEASES, TODAY] {
         let (rows, digest) = stored(format);
         for kind in RowKind::ALL {
             assert!(rows.iter().any(|row| row.kind == kind), "{}", kind.name());

@@ -93,6 +93,7 @@ fn register(node: u8, service: Option<(&str, &str)>) -> Command {
     node.meta.insert("k".to_owned(), "v".to_owned());
     Command::Catalog(CatalogCommand::Register {
         node,
+        keep_node: false,
         service: service.map(|(id, service)| Box::new(ServiceInstance::new(&name, id, service))),
         checks: vec![Check::new(&name, "alive", "alive", CheckStatus::Passing)],
     })

@@ -17,15 +17,24 @@ use crate::store::{DataDirError, Folder};
 #[serde(rename_all = "snake_case")]
 pub(super) enum Entry {
     Check(Box<CheckRegistration>),
+    Maintenance(Box<Maintenance>),
     Service(Box<Registration>),
+}
+
+/// That a service, or with an empty id the node, is in maintenance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Maintenance {
+    pub(super) service_id: String,
+    pub(super) reason: String,
 }
 
 /// Which thing a file is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Subject {
-    // Services first: checks are about them.
+    // Services first: checks and maintenance are about them.
     Service(String),
     Check(String),
+    Maintenance(String),
 }
 
 /// The folder, and what is in it.
@@ -39,6 +48,7 @@ impl Entry {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Check(said) => &said.definition.name,
+            Self::Maintenance(said) => &said.service_id,
             Self::Service(said) => &said.name,
         }
     }
@@ -53,6 +63,7 @@ impl Entry {
                 let said = &said.definition;
                 Subject::Check(or_name(&said.check_id, &said.name))
             }
+            Self::Maintenance(said) => Subject::Maintenance(said.service_id.clone()),
             Self::Service(said) => Subject::Service(or_name(&said.id, &said.name)),
         }
     }
@@ -63,6 +74,7 @@ impl Subject {
     fn file(&self) -> String {
         let (kind, id) = match self {
             Self::Check(id) => ("check", id),
+            Self::Maintenance(id) => ("maintenance", id),
             Self::Service(id) => ("service", id),
         };
         let hash = digest(&SHA256, id.as_bytes());
@@ -77,6 +89,7 @@ impl Subject {
     fn is_in(&self, state: &LocalState) -> bool {
         match self {
             Self::Check(id) => state.check(id).is_some(),
+            Self::Maintenance(id) => state.is_in_maintenance(id),
             Self::Service(id) => state.service(id).is_some(),
         }
     }

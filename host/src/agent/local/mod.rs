@@ -8,18 +8,20 @@ mod probe;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chancery_core::{
-    Caller, CatalogCommand, CheckStatus, CheckedCheck, CheckedRegistration, Command, LocalAction,
-    LocalError, LocalState, Now, ProbeSpec, RegistrationError, SyncKey,
+    Caller, Catalog, CatalogCommand, CheckStatus, CheckedCheck, CheckedRegistration, Command,
+    LocalAction, LocalError, LocalState, Now, ProbeSpec, RegistrationError, SyncKey,
 };
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::server::{Pending, Server, SubmitError};
 use crate::store::{DataDirError, Folder};
-use kept::{Entry, Kept};
+use kept::{Entry, Kept, Maintenance};
 use probe::Prober;
 
 /// How often the catalog is compared with what the agent knows (Consul's anti-entropy, for a
@@ -50,6 +52,10 @@ struct Inner {
     keeping: tokio::sync::Mutex<()>,
     /// Rung when something is due earlier than the run loop thinks.
     due: Notify,
+    /// The services that the configuration names.
+    configured: Mutex<BTreeSet<String>>,
+    /// How many things had gone when what is kept was last compared.
+    tidied: AtomicU64,
     changes: watch::Sender<u64>,
 }
 
@@ -68,6 +74,8 @@ impl LocalAgent {
                 kept: OnceLock::new(),
                 keeping: tokio::sync::Mutex::default(),
                 due: Notify::new(),
+                configured: Mutex::default(),
+                tidied: AtomicU64::new(0),
                 changes,
             }),
         }
@@ -90,10 +98,15 @@ impl LocalAgent {
             let registered = match entry {
                 Entry::Service(said) => said
                     .check(&node, &settings)
-                    .and_then(|checked| state.register(checked, true, now)),
+                    .and_then(|checked| state.register(checked, true, now))
+                    .map_err(|error| error.to_string()),
                 Entry::Check(said) => said
                     .check(&node, &settings)
-                    .and_then(|checked| state.register_check(checked, now)),
+                    .and_then(|checked| state.register_check(checked, now))
+                    .map_err(|error| error.to_string()),
+                Entry::Maintenance(said) => state
+                    .begin_maintenance(&said.service_id, &said.reason, now)
+                    .map_err(|error| error.to_string()),
             };
             if let Err(error) = registered {
                 tracing::warn!(name, %error, "what was registered before cannot be any more");
@@ -141,9 +154,69 @@ impl LocalAgent {
         registration: CheckedRegistration,
     ) -> Result<(), RegistrationError> {
         let now = self.inner.server.clock().now();
+        let id = registration.id().to_owned();
         self.lock().register(registration, true, now)?;
+        self.configured().insert(id);
         self.settle_and_reschedule().await;
         Ok(())
+    }
+
+    /// Forgets the services that the configuration named and, being `named` no more, names no
+    /// longer.
+    ///
+    /// # Errors
+    ///
+    /// As [`deregister`](Self::deregister).
+    pub async fn forget_configured(&self, named: &BTreeSet<String>) -> Result<(), LocalError> {
+        let gone: Vec<_> = self.configured().difference(named).cloned().collect();
+        for id in gone {
+            self.deregister(&id).await?;
+            self.configured().remove(&id);
+        }
+        Ok(())
+    }
+
+    /// Puts a service, or with an empty id the node, into maintenance, also after a restart.
+    ///
+    /// # Errors
+    ///
+    /// As core's [`LocalState::begin_maintenance`], or [`LocalError::NotKept`].
+    pub async fn begin_maintenance(
+        &self,
+        service_id: &str,
+        reason: &str,
+    ) -> Result<(), LocalError> {
+        let agent = self.clone();
+        let said = Box::new(Maintenance {
+            service_id: service_id.to_owned(),
+            reason: reason.to_owned(),
+        });
+        uninterrupted(async move {
+            let _order = agent.inner.keeping.lock().await;
+            let now = agent.inner.server.clock().now();
+            agent
+                .lock()
+                .begin_maintenance(&said.service_id, &said.reason, now)?;
+            agent
+                .keep(Entry::Maintenance(said))
+                .await
+                .map_err(|reason| LocalError::NotKept { reason })
+        })
+        .await
+        .unwrap_or_else(|reason| Err(LocalError::NotKept { reason }))?;
+        self.settle_and_reschedule().await;
+        Ok(())
+    }
+
+    /// Ends the maintenance of a service, or with an empty id of the node; none is no error.
+    ///
+    /// # Errors
+    ///
+    /// As core's [`LocalState::end_maintenance`], or [`LocalError::NotForgotten`].
+    pub async fn end_maintenance(&self, service_id: &str) -> Result<(), LocalError> {
+        let service_id = service_id.to_owned();
+        self.remove(move |state, now| state.end_maintenance(&service_id, now))
+            .await
     }
 
     /// Forgets a service and its sidecar; one that is unknown is no error.
@@ -218,6 +291,13 @@ impl LocalAgent {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
+    }
+
+    /// Compares the catalog with what the agent knows, and tells it what it lacks or has too much.
+    /// [`LocalAgent::run`] does it once a minute.
+    pub async fn reconcile(&self, catalog: &Catalog) {
+        self.lock().reconcile(catalog);
+        self.settle_and_reschedule().await;
     }
 
     /// Whether a service of this name is registered here.
@@ -353,8 +433,13 @@ impl LocalAgent {
         }
     }
 
-    /// Strikes what left by itself, because it was critical for too long.
+    /// Strikes what left by itself, because it was critical for too long. Looks through all that is
+    /// kept, so only if something has gone since the last time.
     async fn tidy(&self) {
+        let removals = self.lock().removals();
+        if self.inner.tidied.swap(removals, Ordering::Relaxed) == removals {
+            return;
+        }
         let _order = self.inner.keeping.lock().await;
         if let Err(reason) = self.forget_what_is_gone().await {
             tracing::warn!(reason, "a service that is gone comes back with a restart");
@@ -391,6 +476,13 @@ impl LocalAgent {
             agent.lock().probed(&probe, &result, now);
             agent.inner.due.notify_one();
         });
+    }
+
+    fn configured(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.inner
+            .configured
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, LocalState> {

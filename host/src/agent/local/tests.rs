@@ -79,6 +79,27 @@ async fn what_was_registered_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn maintenance_outlives_a_restart_and_ends_for_good() {
+    let home = home();
+    let first = agent(home.path()).await;
+    register(&first, named("web")).await;
+    for id in ["", "web"] {
+        first.begin_maintenance(id, "new disk").await.unwrap();
+    }
+    drop(first);
+    let second = agent(home.path()).await;
+    for id in ["", "web"] {
+        assert!(second.read(|state| state.is_in_maintenance(id)), "{id}");
+        second.end_maintenance(id).await.unwrap();
+    }
+    drop(second);
+    let third = agent(home.path()).await;
+    for id in ["", "web"] {
+        assert!(!third.read(|state| state.is_in_maintenance(id)), "{id}");
+    }
+}
+
+#[tokio::test]
 async fn a_sidecar_comes_back_on_the_port_that_it_was_given() {
     let home = home();
     let first = agent(home.path()).await;

@@ -6,6 +6,7 @@ pub(crate) mod leaf;
 pub(crate) mod node;
 pub(crate) mod root;
 pub(crate) mod service;
+pub(crate) mod shape;
 
 use std::collections::BTreeMap;
 

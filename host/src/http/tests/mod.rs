@@ -7,4 +7,5 @@ mod care;
 mod framing;
 mod guarded;
 mod harness;
+mod lists;
 mod waiting;

@@ -10,19 +10,22 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
+use super::members::{MemberBody, member};
 use crate::definition::service_from_json;
 use crate::http::answer::Answer;
 use crate::http::api::Api;
 use crate::http::blocking;
 use crate::http::error::ApiError;
+use crate::http::filter::Wanted;
 use crate::http::params::{Options, parse_bool, refuse_namespace};
 use crate::http::render::service::AgentServiceBody;
+use crate::http::render::shape;
 use crate::http::request::Request;
 
 const CONTENT_HASH: HeaderName = HeaderName::from_static("x-consul-contenthash");
 
 /// The version of Consul whose API this is: clients decide by it what they may ask for.
-const CONSUL_VERSION: &str = "1.8.7";
+pub(super) const CONSUL_VERSION: &str = "1.8.7";
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -45,22 +48,6 @@ struct ConfigBody {
     revision: &'static str,
     server: bool,
     version: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct MemberBody {
-    name: String,
-    addr: String,
-    port: u16,
-    tags: BTreeMap<&'static str, String>,
-    status: u8,
-    protocol_min: u8,
-    protocol_max: u8,
-    protocol_cur: u8,
-    delegate_min: u8,
-    delegate_max: u8,
-    delegate_cur: u8,
 }
 
 /// `GET /v1/agent/self`: what clients look for, in Consul's places. There is no gossip, so the
@@ -99,30 +86,6 @@ pub(super) async fn about_itself(api: Arc<Api>, request: Request) -> Result<Answ
         meta,
     };
     Answer::json(&body, request.style)
-}
-
-fn member(api: &Api) -> MemberBody {
-    let settings = api.agent.settings();
-    MemberBody {
-        name: settings.node_name.as_str().to_owned(),
-        addr: settings.advertise.to_string(),
-        port: api.settings.server_port,
-        tags: BTreeMap::from([
-            ("acls", "0".to_owned()),
-            ("build", format!("{CONSUL_VERSION}:")),
-            ("dc", api.datacenter().to_owned()),
-            ("id", settings.node_id.to_string()),
-            ("port", api.settings.server_port.to_string()),
-            ("role", "consul".to_owned()),
-        ]),
-        status: 1,
-        protocol_min: 1,
-        protocol_max: 5,
-        protocol_cur: 2,
-        delegate_min: 2,
-        delegate_max: 5,
-        delegate_cur: 4,
-    }
 }
 
 fn stats(
@@ -170,15 +133,15 @@ fn stats(
 /// `GET /v1/agent/services`
 pub(super) async fn services(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
     refuse_namespace(&request.query, &request.headers)?;
-    Api::refuse_filter(&request.query)?;
+    let mut wanted = Wanted::of(&request.query, &shape::SERVICE)?;
     api.agent.local().read(|local| {
-        let services: BTreeMap<_, _> = local
-            .services()
-            .map(|service| {
-                let body = AgentServiceBody::of(&service.instance, None);
-                (service.instance.id.as_str(), body)
-            })
-            .collect();
+        let mut services = BTreeMap::new();
+        for service in local.services() {
+            let body = AgentServiceBody::of(&service.instance, None);
+            if wanted.is(&body)? {
+                services.insert(service.instance.id.as_str(), body);
+            }
+        }
         Answer::json(&services, request.style)
     })
 }
@@ -254,5 +217,12 @@ pub(super) async fn register(api: Arc<Api>, mut request: Request) -> Result<Answ
 pub(super) async fn deregister(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
     refuse_namespace(&request.query, &request.headers)?;
     api.agent.local().deregister(&request.rest).await?;
+    Ok(Answer::empty())
+}
+
+/// `PUT /v1/agent/reload`
+pub(super) async fn reload(api: Arc<Api>, _request: Request) -> Result<Answer, ApiError> {
+    let reloaded = api.agent.reload().await;
+    reloaded.map_err(|error| ApiError::internal(error.to_string()))?;
     Ok(Answer::empty())
 }

@@ -10,19 +10,24 @@ use crate::http::answer::Answer;
 use crate::http::api::Api;
 use crate::http::decode::{Object, check_depth};
 use crate::http::error::ApiError;
+use crate::http::filter::Wanted;
 use crate::http::params::refuse_namespace;
 use crate::http::render::check::CheckBody;
+use crate::http::render::shape;
 use crate::http::request::Request;
 
 /// `GET /v1/agent/checks`
 pub(super) async fn list(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
     refuse_namespace(&request.query, &request.headers)?;
-    Api::refuse_filter(&request.query)?;
+    let mut wanted = Wanted::bare(&request.query, &shape::CHECK)?;
     api.agent.local().read(|local| {
-        let checks: BTreeMap<_, _> = local
-            .checks()
-            .map(|check| (check.check_id.as_str(), CheckBody::from(check)))
-            .collect();
+        let mut checks = BTreeMap::new();
+        for check in local.checks() {
+            let body = CheckBody::from(check);
+            if wanted.is(&body)? {
+                checks.insert(check.check_id.as_str(), body);
+            }
+        }
         Answer::json(&checks, request.style)
     })
 }

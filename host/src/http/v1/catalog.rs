@@ -9,30 +9,39 @@ use super::lookup::{Lookup, has_node_meta, has_tags, service_name};
 use crate::http::answer::Answer;
 use crate::http::api::Api;
 use crate::http::error::ApiError;
+use crate::http::params::Options;
 use crate::http::render::node::NodeBody;
 use crate::http::render::service::CatalogServiceBody;
+use crate::http::render::shape;
 use crate::http::request::Request;
 
-/// `GET /v1/catalog/datacenters`
+/// `GET /v1/catalog/datacenters`. Nothing can be waited for: an index is not even looked at.
 pub(super) async fn datacenters(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
-    Answer::json(&[api.datacenter()], request.style)
+    let (_, cached) = Options::consistency(&request.query, &request.headers)?;
+    let answer = Answer::json(&[api.datacenter()], request.style)?;
+    Ok(if cached {
+        answer.with_cache(Some(0))
+    } else {
+        answer
+    })
 }
 
 /// `GET /v1/catalog/nodes`
 pub(super) async fn nodes(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
-    let lookup = Lookup::new(&api, &request, || Ok(vec![Topic::Nodes])).await?;
+    let topics = || Ok(vec![Topic::Nodes]);
+    let mut lookup = Lookup::uncached(&api, &request, Some(&shape::NODE), topics).await?;
+    let wanted = lookup.wanted();
     let catalog = lookup.waited.view.state().catalog();
-    let nodes: Vec<_> = catalog
+    let nodes = catalog
         .nodes()
         .filter(|node| has_node_meta(&request.query, node))
-        .map(|node| NodeBody::of(node, api.datacenter()))
-        .collect();
-    lookup.answer(&request, &nodes)
+        .map(|node| NodeBody::of(node, api.datacenter()));
+    lookup.answer(&request, &wanted.of_list(nodes)?)
 }
 
-/// `GET /v1/catalog/services`
+/// `GET /v1/catalog/services`. Consul does not filter these.
 pub(super) async fn services(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
-    let lookup = Lookup::new(&api, &request, || Ok(vec![Topic::Services])).await?;
+    let lookup = Lookup::new(&api, &request, None, || Ok(vec![Topic::Services])).await?;
     let catalog = lookup.waited.view.state().catalog();
     let services = if request.query.has("node-meta") {
         services_of_nodes(catalog, &request)
@@ -61,24 +70,24 @@ fn services_of_nodes<'a>(
 
 /// `GET /v1/catalog/service/:name`
 pub(super) async fn service(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
-    let lookup = Lookup::new(&api, &request, || {
-        Ok(vec![CatalogTopic::service(service_name(&request)?).into()])
-    })
-    .await?;
+    let topics = || Ok(vec![CatalogTopic::service(service_name(&request)?).into()]);
+    let mut lookup = Lookup::new(&api, &request, Some(&shape::CATALOG_SERVICE), topics).await?;
+    let wanted = lookup.wanted();
     let catalog = lookup.waited.view.state().catalog();
     let instances = catalog.service(&request.rest);
-    lookup.answer(&request, &bodies(&api, &request, catalog, instances))
+    let bodies = bodies(&api, &request, catalog, instances);
+    lookup.answer(&request, &wanted.of_list(bodies)?)
 }
 
 /// `GET /v1/catalog/connect/:name`
 pub(super) async fn connect(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
-    let lookup = Lookup::new(&api, &request, || {
-        Ok(vec![CatalogTopic::connect(service_name(&request)?).into()])
-    })
-    .await?;
+    let topics = || Ok(vec![CatalogTopic::connect(service_name(&request)?).into()]);
+    let mut lookup = Lookup::new(&api, &request, Some(&shape::CATALOG_SERVICE), topics).await?;
+    let wanted = lookup.wanted();
     let catalog = lookup.waited.view.state().catalog();
     let instances = catalog.connect(&request.rest);
-    lookup.answer(&request, &bodies(&api, &request, catalog, instances))
+    let bodies = bodies(&api, &request, catalog, instances);
+    lookup.answer(&request, &wanted.of_list(bodies)?)
 }
 
 fn bodies<'a>(
@@ -86,7 +95,7 @@ fn bodies<'a>(
     request: &Request,
     catalog: &'a Catalog,
     instances: impl Iterator<Item = &'a ServiceInstance>,
-) -> Vec<CatalogServiceBody<'a>> {
+) -> impl Iterator<Item = CatalogServiceBody<'a>> {
     instances
         .filter(|instance| has_tags(&request.query, &instance.tags))
         .filter_map(|instance| {
@@ -94,5 +103,4 @@ fn bodies<'a>(
             has_node_meta(&request.query, node)
                 .then(|| CatalogServiceBody::of(instance, node, api.datacenter()))
         })
-        .collect()
 }

@@ -13,6 +13,7 @@ use crate::http::params::parse_bool;
 use crate::http::render::check::CheckBody;
 use crate::http::render::node::NodeBody;
 use crate::http::render::service::HealthServiceBody;
+use crate::http::render::shape;
 use crate::http::request::Request;
 
 #[derive(Serialize)]
@@ -25,26 +26,30 @@ struct EndpointBody<'a> {
 
 /// `GET /v1/health/service/:name`
 pub(super) async fn service(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
-    let lookup = Lookup::new(&api, &request, || {
+    let mut lookup = Lookup::new(&api, &request, Some(&shape::ENDPOINT), || {
         passing_only(&request)?;
         Ok(vec![CatalogTopic::service(service_name(&request)?).into()])
     })
     .await?;
+    let wanted = lookup.wanted();
     let catalog = lookup.waited.view.state().catalog();
     let instances = catalog.service(&request.rest);
-    lookup.answer(&request, &bodies(&api, &request, catalog, instances)?)
+    let bodies = bodies(&api, &request, catalog, instances)?;
+    lookup.answer(&request, &wanted.of_list(bodies)?)
 }
 
 /// `GET /v1/health/connect/:name`
 pub(super) async fn connect(api: Arc<Api>, request: Request) -> Result<Answer, ApiError> {
-    let lookup = Lookup::new(&api, &request, || {
+    let mut lookup = Lookup::new(&api, &request, Some(&shape::ENDPOINT), || {
         passing_only(&request)?;
         Ok(vec![CatalogTopic::connect(service_name(&request)?).into()])
     })
     .await?;
+    let wanted = lookup.wanted();
     let catalog = lookup.waited.view.state().catalog();
     let instances = catalog.connect(&request.rest);
-    lookup.answer(&request, &bodies(&api, &request, catalog, instances)?)
+    let bodies = bodies(&api, &request, catalog, instances)?;
+    lookup.answer(&request, &wanted.of_list(bodies)?)
 }
 
 fn bodies<'a>(

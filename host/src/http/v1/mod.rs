@@ -3,15 +3,21 @@
 mod agent;
 mod agent_check;
 mod agent_connect;
+mod agent_health;
+mod agent_maintenance;
 mod ca_configuration;
 mod care;
 mod catalog;
+mod catalog_node;
+mod catalog_write;
 mod chancery;
 mod chancery_ca;
 mod connect_ca;
 mod health;
+mod health_checks;
 mod intentions;
 mod lookup;
+mod members;
 mod status;
 
 use http::Method;
@@ -44,15 +50,25 @@ pub(crate) static ROUTES: &[Route] = &[
     route!("/v1/agent/connect/authorize", POST ServiceWriteAndIntentionRead agent_connect::authorize),
     route!("/v1/agent/connect/ca/leaf/", GET ServiceWrite agent_connect::leaf),
     route!("/v1/agent/connect/ca/roots", GET Anyone agent_connect::roots),
+    route!("/v1/agent/health/service/id/", GET ServiceRead agent_health::by_id),
+    route!("/v1/agent/health/service/name/", GET ServiceRead agent_health::by_name),
+    route!("/v1/agent/maintenance", PUT NodeWrite agent_maintenance::node),
+    route!("/v1/agent/members", GET VisibleOnly members::list),
     route!("/v1/agent/metrics", GET AgentRead care::metrics),
+    route!("/v1/agent/reload", PUT AgentWrite agent::reload),
     route!("/v1/agent/self", GET AgentRead agent::about_itself),
     route!("/v1/agent/service/", GET ServiceRead agent::service),
     route!("/v1/agent/service/deregister/", PUT ServiceWrite agent::deregister),
+    route!("/v1/agent/service/maintenance/", PUT ServiceWrite agent_maintenance::service),
     route!("/v1/agent/service/register", PUT ServiceWrite agent::register),
     route!("/v1/agent/services", GET VisibleOnly agent::services),
     route!("/v1/catalog/connect/", GET VisibleOnly catalog::connect),
     route!("/v1/catalog/datacenters", GET Anyone catalog::datacenters),
+    route!("/v1/catalog/deregister", PUT CatalogWrite catalog_write::deregister),
+    route!("/v1/catalog/node-services/", GET VisibleOnly catalog_node::services),
+    route!("/v1/catalog/node/", GET VisibleOnly catalog_node::node),
     route!("/v1/catalog/nodes", GET VisibleOnly catalog::nodes),
+    route!("/v1/catalog/register", PUT CatalogWrite catalog_write::register),
     route!("/v1/catalog/service/", GET VisibleOnly catalog::service),
     route!("/v1/catalog/services", GET VisibleOnly catalog::services),
     route!("/v1/chancery/ca/abandon", PUT OperatorWrite chancery_ca::abandon),
@@ -91,8 +107,11 @@ pub(crate) static ROUTES: &[Route] = &[
         DELETE IntentionWrite intentions::delete_exact,
     ),
     route!("/v1/connect/intentions/match", GET IntentionRead intentions::matching),
+    route!("/v1/health/checks/", GET VisibleOnly health_checks::of_service),
     route!("/v1/health/connect/", GET VisibleOnly health::connect),
+    route!("/v1/health/node/", GET VisibleOnly health_checks::of_node),
     route!("/v1/health/service/", GET VisibleOnly health::service),
+    route!("/v1/health/state/", GET VisibleOnly health_checks::in_state),
     route!("/v1/status/leader", GET Anyone status::leader),
     route!("/v1/status/peers", GET Anyone status::peers),
 ];

@@ -10,8 +10,10 @@ use crate::http::answer::Answer;
 use crate::http::api::Api;
 use crate::http::blocking;
 use crate::http::error::ApiError;
+use crate::http::filter::Wanted;
 use crate::http::params::Options;
 use crate::http::render::intention::IntentionBody;
+use crate::http::render::shape;
 use crate::http::request::Request;
 use crate::server::View;
 
@@ -20,17 +22,16 @@ pub(in crate::http::v1) async fn list(api: Arc<Api>, request: Request) -> Result
     let options = Options::parse(&request.query, &request.headers)?;
     api.require_own_datacenter(&request.query)
         .map_err(ApiError::with_meta)?;
-    Api::refuse_filter(&request.query)?;
+    let wanted = Wanted::of(&request.query, &shape::INTENTION).map_err(ApiError::with_meta)?;
     let waited = blocking::on_server(&api, &request, &options, &[Topic::Intentions]).await?;
-    let rows: Vec<_> = waited
+    let rows = waited
         .view
         .state()
         .intentions()
         .sorted()
         .into_iter()
-        .map(IntentionBody::from)
-        .collect();
-    Api::indexed(&request, &rows, waited.index)
+        .map(IntentionBody::from);
+    Api::indexed(&request, &wanted.of_list(rows)?, waited.index)
 }
 
 /// `GET /v1/connect/intentions/:id`
