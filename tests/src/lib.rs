@@ -37,7 +37,7 @@ pub use mesh::{
 pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
     Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, Fault, FaultyProxy, OpenBao, OpenBaoError,
-    PeerError, consul_binary, envoy_binary, openbao_binary, vault_folder,
+    PeerError, consul_binary, envoy_binary, npm_consul, openbao_binary, py_consul, vault_folder,
 };
 pub use rotation::{Ca, CaRoots, HeldPeer, HeldServer, OperatorCa, RotationError, Sent};
 pub use vault::{

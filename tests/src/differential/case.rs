@@ -20,7 +20,7 @@
 //! ? text GET /path              asked again until the answer has `text` in it
 //! ```
 //!
-//! `%NxA` stands for `A` written N times, `%%` for `%`.
+//! `<513*ab>` stands for `ab` written 513 times.
 
 use std::collections::BTreeMap;
 
@@ -197,24 +197,26 @@ impl Step {
     }
 }
 
-/// The text with `%NxA` as N times `A`, where `A` is one character or `(several)`.
+/// The text with `ab` three times for `<3*ab>`.
 fn unfolded(text: &str) -> String {
     let mut whole = String::new();
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
+    while let Some((before, after)) = rest.split_once('<') {
         whole += before;
-        let folded = after.split_once('x').and_then(|(count, after)| {
-            let count: usize = count.parse().ok()?;
-            let (what, after) = match after.strip_prefix('(') {
-                Some(several) => several.split_once(')')?,
-                None => after.split_at_checked(1)?,
-            };
-            Some((what.repeat(count), after))
+        let folded = after.split_once('>').and_then(|(inside, after)| {
+            let (count, what) = inside.split_once('*')?;
+            Some((what.repeat(count.parse().ok()?), after))
         });
-        (whole, rest) = match folded {
-            Some((what, after)) => (whole + &what, after),
-            None => (whole + "%", after.strip_prefix('%').unwrap_or(after)),
-        };
+        match folded {
+            Some((what, after)) => {
+                whole += &what;
+                rest = after;
+            }
+            None => {
+                whole.push('<');
+                rest = after;
+            }
+        }
     }
     whole + rest
 }
@@ -242,8 +244,7 @@ mod tests {
 
     #[test]
     fn what_is_long_is_written_short() {
-        assert_eq!(unfolded("a%3xbc"), "abbbc");
-        assert_eq!(unfolded("%2x([{)!"), "[{[{!");
-        assert_eq!(unfolded("/a%20b%2Fc%%zz"), "/a%20b%2Fc%zz");
+        assert_eq!(unfolded("a<3*b>c<2*[{>"), "abbbc[{[{");
+        assert_eq!(unfolded("a < b <&> c<x*y><"), "a < b <&> c<x*y><");
     }
 }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 /// The lines of a ledger file.
 ///
-/// A section `[file]` has lines `name, name | aspect, aspect: reason`. Lines that begin with `#`
-/// say nothing.
+/// A section `[file]` has lines `name, name | aspect, aspect: reason`, where `name/*` stands
+/// for every request of a case. Lines that begin with `#` say nothing.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     lines: Vec<Line>,
