@@ -2,7 +2,7 @@
 
 use super::error::FilterError;
 use super::expression::{Expression, Node, Operator, Test};
-use super::filter::{Filter, Pattern, Question, Rule, Step};
+use super::judge::{Filter, Pattern, Question, Rule, Step};
 use super::literal;
 use super::shape::Shape;
 

@@ -24,7 +24,7 @@
 mod bind;
 mod error;
 mod expression;
-mod filter;
+mod judge;
 mod literal;
 mod parser;
 mod shape;
@@ -33,5 +33,5 @@ mod tests;
 
 pub use error::{ExpressionError, FilterError};
 pub use expression::Expression;
-pub use filter::{Filter, FilterSpent};
+pub use judge::{Filter, FilterSpent};
 pub use shape::Shape;

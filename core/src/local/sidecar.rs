@@ -25,6 +25,9 @@ impl Registration {
         if self.name.is_empty() {
             self.name = format!("{}-sidecar-proxy", parent.name);
         }
+        if self.address.is_empty() {
+            self.address.clone_from(&parent.address);
+        }
         if self.tags.is_empty() {
             self.tags.clone_from(&parent.tags);
         }

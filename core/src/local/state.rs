@@ -1,6 +1,7 @@
 //! The services and checks of one agent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 
@@ -12,7 +13,7 @@ use super::running::RunningCheck;
 use super::settings::LocalSettings;
 use super::sidecar::{Sidecar, sidecar_id};
 use super::timers::{Alarm, Timers};
-use crate::catalog::{Check, Node, ServiceInstance};
+use crate::catalog::{Check, Node, ServiceAddress, ServiceInstance};
 use crate::{Instant, Now};
 
 /// What an agent looks after, as a machine without clock, sockets or tasks.
@@ -74,6 +75,7 @@ pub struct LocalState {
     pub(super) epoch: u64,
     changes: u64,
     removals: u64,
+    definitions: u64,
 }
 
 /// A service that the agent looks after.
@@ -109,6 +111,7 @@ impl LocalState {
             epoch: 0,
             changes: 0,
             removals: 0,
+            definitions: 0,
         }
     }
 
@@ -232,6 +235,13 @@ impl LocalState {
         self.changes
     }
 
+    /// A count that grows whenever the definition of a service changes, for those who wait for
+    /// that and not for the checks, of which there are many more.
+    #[must_use]
+    pub const fn definitions(&self) -> u64 {
+        self.definitions
+    }
+
     /// A count that grows whenever a service or a check goes.
     #[must_use]
     pub const fn removals(&self) -> u64 {
@@ -244,12 +254,13 @@ impl LocalState {
 
     pub(super) fn put_service(
         &mut self,
-        instance: ServiceInstance,
+        mut instance: ServiceInstance,
         plans: Vec<CheckPlan>,
         sidecar_of: Option<String>,
         replace_checks: bool,
         now: Instant,
     ) {
+        tag_address(&mut instance);
         let id = instance.id.clone();
         let plans = with_ids(plans, &instance);
         let old = self.by_service.get(&id).cloned().unwrap_or_default();
@@ -258,6 +269,8 @@ impl LocalState {
             instance,
             sidecar_of,
         };
+        let known = self.services.get(&id).map(|known| &known.content_hash);
+        self.definitions += u64::from(known != Some(&service.content_hash));
         self.services.insert(id.clone(), service);
         for gone in old.iter().filter(|_| replace_checks) {
             if plans.iter().all(|plan| plan.check_id != *gone) {
@@ -282,6 +295,7 @@ impl LocalState {
         }
         self.unsaid.insert(SyncKey::Service(id.to_owned()));
         self.removals += 1;
+        self.definitions += 1;
         self.changed();
         self.follow(id, now);
         let sidecar = sidecar_id(id);
@@ -390,6 +404,27 @@ fn with_ids(mut plans: Vec<CheckPlan>, service: &ServiceInstance) -> Vec<CheckPl
         }
     }
     plans
+}
+
+/// An IP address is also listed under the tags that say of which version it is, unless they say
+/// something else.
+fn tag_address(instance: &mut ServiceInstance) {
+    let Ok(ip) = instance.address.parse::<IpAddr>() else {
+        return;
+    };
+    let tags = if ip.to_canonical().is_ipv4() {
+        ["lan_ipv4", "wan_ipv4"]
+    } else {
+        ["lan_ipv6", "wan_ipv6"]
+    };
+    for tag in tags {
+        let address = || ServiceAddress {
+            address: instance.address.clone(),
+            port: instance.port,
+        };
+        let known = instance.tagged_addresses.entry(tag.to_owned());
+        known.or_insert_with(address);
+    }
 }
 
 pub(super) fn take_from(index: &mut BTreeMap<String, BTreeSet<String>>, key: &str, check_id: &str) {

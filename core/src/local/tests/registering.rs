@@ -1,7 +1,7 @@
 //! What is said, and the words in which it is refused (Consul's, to the byte).
 
 use super::*;
-use crate::catalog::{ExposePath, ProxyConfig, ServiceKind, Upstream};
+use crate::catalog::{ExposePath, ProxyConfig, ServiceAddress, ServiceKind, Upstream};
 
 fn text_of(said: Registration) -> (bool, String) {
     let refused = said.check("n1", &LocalSettings::default()).unwrap_err();
@@ -471,4 +471,66 @@ fn a_registration_comes_back_from_json() {
     let said = sidecar(with_checks("", vec![ttl_check("c", "90s")]));
     let text = serde_json::to_string(&said).unwrap();
     assert_eq!(serde_json::from_str::<Registration>(&text).unwrap(), said);
+}
+
+#[test]
+fn an_ip_address_is_listed_under_its_version_too_and_the_sidecar_has_the_same() {
+    let mut agent = agent();
+    let tags = |agent: &LocalState, id: &str| {
+        let instance = &agent.service(id).unwrap().instance;
+        let tagged = instance.tagged_addresses.iter();
+        let shown = tagged.map(|(tag, at)| format!("{tag}={}:{}", at.address, at.port));
+        shown.collect::<Vec<_>>().join(" ")
+    };
+    let mut said = service("v4");
+    said.address = "10.1.1.1".into();
+    said.port = 80;
+    let own = ServiceAddress {
+        address: "9.9.9.9".into(),
+        port: 1,
+    };
+    said.tagged_addresses.insert("lan_ipv4".into(), own);
+    said.sidecar = Some(Box::default());
+    register(&mut agent, said, at(0.0));
+    assert_eq!(
+        tags(&agent, "v4"),
+        "lan_ipv4=9.9.9.9:1 wan_ipv4=10.1.1.1:80"
+    );
+    assert_eq!(
+        tags(&agent, "v4-sidecar-proxy"),
+        "lan_ipv4=10.1.1.1:21000 wan_ipv4=10.1.1.1:21000"
+    );
+    for (address, expected) in [
+        ("fe80::1", "lan_ipv6=fe80::1:0 wan_ipv6=fe80::1:0"),
+        (
+            "::ffff:10.0.0.1",
+            "lan_ipv4=::ffff:10.0.0.1:0 wan_ipv4=::ffff:10.0.0.1:0",
+        ),
+        ("host.name", ""),
+        ("", ""),
+    ] {
+        let mut said = service("web");
+        said.address = address.into();
+        register(&mut agent, said, at(1.0));
+        assert_eq!(tags(&agent, "web"), expected);
+    }
+}
+
+#[test]
+fn those_who_wait_for_definitions_do_not_hear_of_checks() {
+    let mut agent = agent();
+    let said = with_checks("web", vec![ttl_check("c", "10s")]);
+    register(&mut agent, said.clone(), at(0.0));
+    let before = agent.definitions();
+    agent
+        .update_ttl("c", CheckStatus::Passing, "fine", at(1.0))
+        .unwrap();
+    register(&mut agent, said.clone(), at(2.0));
+    assert_eq!(agent.definitions(), before);
+    let mut other = said;
+    other.port = 81;
+    register(&mut agent, other, at(3.0));
+    assert_eq!(agent.definitions(), before + 1);
+    agent.deregister_service("web", at(4.0)).unwrap();
+    assert_eq!(agent.definitions(), before + 2);
 }

@@ -56,14 +56,14 @@ struct Inner {
     configured: Mutex<BTreeSet<String>>,
     /// How many things had gone when what is kept was last compared.
     tidied: AtomicU64,
-    changes: watch::Sender<u64>,
+    definitions: watch::Sender<u64>,
 }
 
 impl LocalAgent {
     /// Looks after `state`. [`LocalAgent::run`] must run beside it.
     #[must_use]
     pub fn new(state: LocalState, server: Server) -> Self {
-        let changes = watch::Sender::new(state.changes());
+        let definitions = watch::Sender::new(state.definitions());
         Self {
             inner: Arc::new(Inner {
                 state: Mutex::new(state),
@@ -76,7 +76,7 @@ impl LocalAgent {
                 due: Notify::new(),
                 configured: Mutex::default(),
                 tidied: AtomicU64::new(0),
-                changes,
+                definitions,
             }),
         }
     }
@@ -287,10 +287,10 @@ impl LocalAgent {
         look(&self.lock())
     }
 
-    /// Follows [`LocalState::changes`].
+    /// Follows [`LocalState::definitions`].
     #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.inner.changes.subscribe()
+    pub fn definitions(&self) -> watch::Receiver<u64> {
+        self.inner.definitions.subscribe()
     }
 
     /// Compares the catalog with what the agent knows, and tells it what it lacks or has too much.
@@ -418,8 +418,8 @@ impl LocalAgent {
                 }
             }
         }
-        self.inner.changes.send_if_modified(|seen| {
-            let now = self.lock().changes();
+        self.inner.definitions.send_if_modified(|seen| {
+            let now = self.lock().definitions();
             std::mem::replace(seen, now) != now
         });
         for (key, queued) in pending {

@@ -1,8 +1,10 @@
 //! Looking at a service from outside.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use chancery_core::{CheckResult, HttpTarget, ProbeSpec, ProbeTarget};
+use reqwest::ClientBuilder;
 use reqwest::redirect::Policy;
 use tokio::net::TcpStream;
 
@@ -12,23 +14,34 @@ const BODY_BYTES: usize = 4_096;
 /// Runs probes. Redirects are never followed: a check that is allowed to look at one address
 /// must not be sent to another.
 pub(super) struct Prober {
-    client: Option<reqwest::Client>,
+    plain: Option<reqwest::Client>,
+    /// Made when a check first speaks TLS: the system's roots cost time and memory.
+    verifying: OnceLock<Option<reqwest::Client>>,
+    /// For checks that say that the server's certificate counts for nothing.
+    trusting: OnceLock<Option<reqwest::Client>>,
 }
 
 impl Prober {
     pub(super) fn new() -> Self {
-        let client = reqwest::Client::builder()
-            // Nothing here speaks TLS, and the system's roots cost time and memory.
-            .tls_certs_only([])
-            .redirect(Policy::none())
-            .pool_max_idle_per_host(0)
-            .no_proxy()
-            .build();
-        if let Err(error) = &client {
-            tracing::error!(%error, "HTTP checks cannot run");
-        }
         Self {
-            client: client.ok(),
+            plain: client(|builder| builder.tls_certs_only([])),
+            verifying: OnceLock::new(),
+            trusting: OnceLock::new(),
+        }
+    }
+
+    fn client_for(&self, target: &HttpTarget) -> Option<&reqwest::Client> {
+        let scheme = target.url.get(..6);
+        let speaks_tls = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
+        if !speaks_tls {
+            self.plain.as_ref()
+        } else if target.tls_skip_verify {
+            let make = || client(|builder| builder.tls_danger_accept_invalid_certs(true));
+            self.trusting.get_or_init(make).as_ref()
+        } else {
+            self.verifying
+                .get_or_init(|| client(|builder| builder))
+                .as_ref()
         }
     }
 
@@ -49,7 +62,7 @@ impl Prober {
     }
 
     async fn ask(&self, target: &HttpTarget) -> CheckResult {
-        let Some(client) = &self.client else {
+        let Some(client) = self.client_for(target) else {
             return CheckResult::failed("this agent cannot run HTTP checks");
         };
         let Ok(method) = reqwest::Method::from_bytes(target.method.as_bytes()) else {
@@ -66,6 +79,20 @@ impl Prober {
         match request.send().await {
             Ok(answer) => read(target, answer).await,
             Err(error) => CheckResult::failed(error.without_url().to_string()),
+        }
+    }
+}
+
+fn client(adjust: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Option<reqwest::Client> {
+    let builder = reqwest::Client::builder()
+        .redirect(Policy::none())
+        .pool_max_idle_per_host(0)
+        .no_proxy();
+    match adjust(builder).build() {
+        Ok(client) => Some(client),
+        Err(error) => {
+            tracing::error!(%error, "HTTP checks cannot run");
+            None
         }
     }
 }

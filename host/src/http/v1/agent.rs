@@ -178,7 +178,7 @@ async fn wait_while(
     options: &Options,
     holds: impl Fn(&LocalState) -> bool,
 ) -> Result<(), ApiError> {
-    let mut changes = api.agent.local().changes();
+    let mut changes = api.agent.local().definitions();
     if !api.agent.local().read(&holds) {
         return Ok(());
     }

@@ -38,9 +38,7 @@ pub(super) async fn list(api: Arc<Api>, request: Request) -> Result<Answer, ApiE
         let mut member = member(&api);
         member.name = format!("{}.{}", member.name, api.datacenter());
         member.port = WAN_PORT;
-        for of_the_lan in ["segment", "wan_join_port"] {
-            member.tags.remove(of_the_lan);
-        }
+        member.tags.remove("wan_join_port");
         return Answer::json(&[member], request.style);
     }
     if !matches!(segment, "" | "_all") {
