@@ -26,6 +26,10 @@ areas! {
     intentions_are_read_and_changed_as_with_consul "intentions"
     authorize_answers_as_consul_does "authorize"
     certificates_are_had_as_with_consul "certificates"
+    health_is_told_as_by_consul "health"
+    paths_methods_and_parameters_are_taken_as_by_consul "common"
+    services_and_checks_of_the_agent_are_as_with_consul "agent"
+    the_catalog_is_kept_as_by_consul "catalog"
 }
 
 #[test]
@@ -33,8 +37,8 @@ fn there_are_enough_of_them() {
     let count = |bad| -> usize { AREAS.iter().map(|area| cases(area).compared(bad)).sum() };
     let (all, bad) = (count(false), count(true));
     println!("{all} requests, {bad} of them bad input");
-    assert!(all >= 350, "{all} requests");
-    assert!(bad >= 140, "{bad} requests are bad input");
+    assert!(all >= 800, "{all} requests");
+    assert!(bad >= 450, "{bad} requests are bad input");
 }
 
 #[test]

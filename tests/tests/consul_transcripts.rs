@@ -48,7 +48,6 @@ struct Exchange {
     id: Option<String>,
 }
 
-
 macro_rules! transcripts {
     ($($test:ident $file:literal)+) => {$(
         #[tokio::test]

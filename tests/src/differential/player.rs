@@ -29,8 +29,10 @@ struct Side {
 
 impl Pair {
     async fn start() -> Result<Self, AgentError> {
-        let (consul, chancery) =
-            tokio::try_join!(Side::start(AgentKind::Consul), Side::start(AgentKind::Chancery))?;
+        let (consul, chancery) = tokio::try_join!(
+            Side::start(AgentKind::Consul),
+            Side::start(AgentKind::Chancery)
+        )?;
         Ok(Self { consul, chancery })
     }
 }
@@ -203,23 +205,27 @@ fn header(name: &str, reply: &Reply) -> String {
 }
 
 fn body(step: &Step, text: &str) -> String {
-    if !step.only.is_empty() {
-        let value = parsed(text);
-        let chosen = step.only.iter().map(|place| {
-            let found = value.pointer(place).map(shown);
-            format!("{place}: {}", found.as_deref().unwrap_or("nothing"))
-        });
-        return masked(&chosen.collect::<Vec<_>>().join("\n"), &step.mask);
+    if step.only.is_empty() && !step.sorted {
+        return masked(text, &step.mask);
     }
-    if step.sorted {
-        let mut list: Vec<_> = match parsed(text) {
-            Value::Array(list) => list.iter().map(shown).collect(),
-            other => vec![shown(&other)],
-        };
-        list.sort();
-        return masked(&list.join("\n"), &step.mask);
-    }
-    masked(text, &step.mask)
+    let whole = parsed(text);
+    let show = |value: &Value| match value {
+        Value::Array(list) if step.sorted => {
+            let mut list: Vec<_> = list.iter().map(shown).collect();
+            list.sort();
+            list.join("\n")
+        }
+        other => shown(other),
+    };
+    let places = step.only.iter().map(|place| {
+        let found = whole.pointer(place).map(show);
+        format!("{place}: {}", found.as_deref().unwrap_or("nothing"))
+    });
+    let chosen = match step.only.is_empty() {
+        true => show(&whole),
+        false => places.collect::<Vec<_>>().join("\n"),
+    };
+    masked(&chosen, &step.mask)
 }
 
 fn parsed(text: &str) -> Value {

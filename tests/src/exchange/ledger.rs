@@ -108,6 +108,10 @@ mod tests {
         assert_eq!(one.keys().collect::<Vec<_>>(), ["a", "b"]);
         assert!(one["b"].iter().eq(["body", "status"]));
         assert!(ledger.section("two")["a"].iter().eq(["Age"]));
-        assert!(ledger.table().contains("| a, b | body, status | why: not |"));
+        assert!(
+            ledger
+                .table()
+                .contains("| a, b | body, status | why: not |")
+        );
     }
 }

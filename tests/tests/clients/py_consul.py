@@ -98,7 +98,6 @@ show("leaf", leaf["Service"], leaf["ServiceURI"].split("/", 3)[3])
 refused("authorize", lambda: client.agent.connect.authorize("db", leaf["ServiceURI"], leaf["SerialNumber"]))
 refused("unknown check", lambda: client.agent.check.ttl_pass("nope"))
 refused("bad filter", lambda: bool(client.agent.services("Nope == 1")))
-refused("bad state", lambda: client.health.state("good"))
 refused("foreign datacenter", lambda: client.catalog.nodes(dc="nowhere"))
 
 show("deregister", client.agent.service.deregister("web1"))
