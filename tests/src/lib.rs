@@ -3,6 +3,8 @@
 
 mod agent;
 mod canary;
+mod differential;
+mod exchange;
 mod harness;
 pub mod hostile;
 mod load;
@@ -15,6 +17,10 @@ mod vault;
 
 pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
 pub use canary::Canary;
+pub use differential::{Case, Cases, Step, play};
+pub use exchange::{
+    Audit, COMPARED_HEADERS, Differences, Ledger, Meant, Reply, WireRequest, masked,
+};
 pub use harness::{
     BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
     profile, target_directory,
@@ -31,7 +37,7 @@ pub use mesh::{
 pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
     Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, Fault, FaultyProxy, OpenBao, OpenBaoError,
-    PeerError, consul_binary, envoy_binary, openbao_binary, vault_folder,
+    PeerError, consul_binary, envoy_binary, npm_consul, openbao_binary, py_consul, vault_folder,
 };
 pub use rotation::{
     Ca, CaRoots, HeldPeer, HeldServer, Issued, KillMoments, OperatorCa, RotationError, Sent,

@@ -5,16 +5,18 @@
 //! indexes, keys, hashes) is masked. Where we differ on purpose, `ledger.txt` says why; a line of
 //! it that no longer applies fails as well.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use chancery_tests::{Process, chancery_binary, eventually, free_port};
+use chancery_tests::{
+    Audit, COMPARED_HEADERS, Differences, Ledger, Process, Reply, WireRequest, chancery_binary,
+    eventually, free_port, masked,
+};
 use serde::Deserialize;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+
+const LEDGER: &str = include_str!("data/consul/ledger.txt");
 
 /// One request and what Consul answered, or a request that only brings about a state.
 ///
@@ -46,51 +48,6 @@ struct Exchange {
     id: Option<String>,
 }
 
-#[derive(Debug)]
-struct Reply {
-    status: u16,
-    headers: BTreeMap<String, String>,
-    body: String,
-    elapsed: Duration,
-}
-
-/// A header that only one side has, or whose values differ, unless they are bound to.
-const COMPARED: &[&str] = &[
-    "Content-Type",
-    "Allow",
-    "Location",
-    "Vary",
-    "Content-Encoding",
-    "X-Cache",
-    "Age",
-    "X-Consul-Index",
-    "X-Consul-Knownleader",
-    "X-Consul-Lastcontact",
-    "X-Consul-Effective-Consistency",
-    "X-Consul-Contenthash",
-];
-
-/// Fields whose values differ from run to run.
-const VOLATILE: &[&str] = &[
-    "CertPEM",
-    "ContentHash",
-    "CreateIndex",
-    "CreatedAt",
-    "Hash",
-    "ModifyIndex",
-    "NotAfter",
-    "NotBefore",
-    "Output",
-    "PrivateKeyPEM",
-    "RootCert",
-    "SerialNumber",
-    "ServiceURI",
-    "SigningKeyID",
-    "UpdatedAt",
-    "ValidAfter",
-    "ValidBefore",
-];
-
 macro_rules! transcripts {
     ($($test:ident $file:literal)+) => {$(
         #[tokio::test]
@@ -115,40 +72,19 @@ transcripts! {
 
 async fn play(file: &str, text: &str) {
     let (_agent, address) = start().await;
-    let ledger = ledger(file);
+    let mut audit = Audit::new(Ledger::parse(LEDGER).section(file));
     let mut bound = Bound::default();
-    let mut report = String::new();
-    let mut seen = BTreeSet::new();
     for line in text.lines() {
         let exchange: Exchange = serde_json::from_str(line).unwrap();
         let reply = ask(address, &exchange, &bound).await;
         if exchange.setup {
             assert_eq!(reply.status, 200, "{exchange:?}: {reply:?}");
         } else {
-            let found = differences(&exchange, &reply);
-            let entry = ledger.iter().find(|entry| entry.name == exchange.name);
-            if let Some(entry) = entry {
-                seen.insert(entry.name);
-            }
-            let meant = entry.map_or_else(BTreeSet::new, |entry| entry.aspects.clone());
-            let aspects = found.keys().copied().collect::<BTreeSet<_>>();
-            if aspects != meant {
-                write!(report, "\n== {}: meant {meant:?}", exchange.name).unwrap();
-                for (aspect, difference) in found {
-                    write!(report, "\n{aspect}{difference}").unwrap();
-                }
-            }
+            audit.check(&exchange.name, &differences(&exchange, &reply));
         }
         bound.learn(&exchange, &reply);
     }
-    for entry in ledger.iter().filter(|entry| !seen.contains(entry.name)) {
-        write!(
-            report,
-            "\n== {} is in the ledger and in no transcript",
-            entry.name
-        )
-        .unwrap();
-    }
+    let report = audit.report();
     assert!(report.is_empty(), "{file}:{report}");
 }
 
@@ -170,36 +106,6 @@ async fn start() -> (Process, SocketAddr) {
     };
     eventually(Duration::from_secs(20), ready).await.unwrap();
     (agent, address)
-}
-
-/// Something that we mean to answer otherwise than Consul.
-struct Entry {
-    name: &'static str,
-    /// What differs: the status, the body, whether it waits, or a header.
-    aspects: BTreeSet<&'static str>,
-}
-
-/// The ledger of one file. A section `[file]` has lines `name, name | aspect, aspect: reason`.
-fn ledger(file: &str) -> Vec<Entry> {
-    let mut own = false;
-    let mut entries = Vec::new();
-    for line in include_str!("data/consul/ledger.txt").lines() {
-        if let Some(section) = line
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
-            own = section == file;
-        } else if own && !line.is_empty() {
-            let (what, reason) = line.split_once(": ").expect(line);
-            let (names, aspects) = what.split_once(" | ").expect(line);
-            assert!(!reason.is_empty(), "{line}");
-            entries.extend(names.split(", ").map(|name| Entry {
-                name,
-                aspects: aspects.split(", ").collect(),
-            }));
-        }
-    }
-    entries
 }
 
 /// Values of the recorded run and the ones that stand for them in this one.
@@ -290,78 +196,33 @@ async fn send(
     headers: &BTreeMap<String, String>,
     body: &str,
 ) -> Reply {
-    let mut request =
-        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
-    for (name, value) in headers {
-        write!(request, "{name}: {value}\r\n").unwrap();
-    }
-    if !body.is_empty() || method == "PUT" || method == "POST" {
-        write!(request, "Content-Length: {}\r\n", body.len()).unwrap();
-    }
-    write!(request, "\r\n{body}").unwrap();
-    let begin = Instant::now();
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer))
-        .await
-        .unwrap_or_else(|_| panic!("{method} {path}: no answer within 10 s"))
-        .unwrap();
-    let elapsed = begin.elapsed();
-    let split = answer
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .unwrap();
-    let head = String::from_utf8(answer[..split].to_vec()).unwrap();
-    let mut lines = head.split("\r\n");
-    let status = lines
-        .next()
-        .unwrap()
-        .split(' ')
-        .nth(1)
-        .unwrap()
-        .parse()
-        .unwrap();
-    let headers = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    Reply {
-        status,
-        headers,
-        body: String::from_utf8_lossy(&answer[split + 4..]).into_owned(),
-        elapsed,
-    }
+    let request = WireRequest {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        headers: headers.clone(),
+        body: body.to_owned(),
+    };
+    request.send(address).await.unwrap()
 }
 
 /// What differs, by aspect.
-fn differences(exchange: &Exchange, reply: &Reply) -> BTreeMap<&'static str, String> {
-    let mut found = BTreeMap::new();
-    let mut compare = |aspect: &'static str, theirs: &str, ours: &str| {
-        if theirs != ours {
-            found.insert(
-                aspect,
-                format!("\n  consul:   {theirs}\n  chancery: {ours}"),
-            );
-        }
-    };
-    compare(
-        "status",
-        &exchange.status.to_string(),
-        &reply.status.to_string(),
-    );
-    for name in COMPARED {
-        compare(
+fn differences(exchange: &Exchange, reply: &Reply) -> Differences {
+    let mut found = Differences::default();
+    let (theirs, ours) = (exchange.status.to_string(), reply.status.to_string());
+    found.compare("status", &theirs, &ours);
+    for name in COMPARED_HEADERS {
+        found.compare(
             name,
             &shown_header(name, exchange, &exchange.answer_headers),
             &shown_header(name, exchange, &reply.headers),
         );
     }
     if !exchange.answer_headers.contains_key("Content-Encoding") {
-        compare("body", &masked(&exchange.answer), &masked(&reply.body));
+        let (theirs, ours) = (masked(&exchange.answer, &[]), masked(&reply.body, &[]));
+        found.compare("body", &theirs, &ours);
     }
     let waited = reply.elapsed >= Duration::from_millis(900);
-    compare("waits", &exchange.waits.to_string(), &waited.to_string());
+    found.compare("waits", &exchange.waits.to_string(), &waited.to_string());
     found
 }
 
@@ -381,63 +242,3 @@ fn shown_header(name: &str, exchange: &Exchange, headers: &BTreeMap<String, Stri
 
 /// How long after a request somebody else does something.
 const MEANWHILE: Duration = Duration::from_millis(200);
-
-/// The text without what differs from run to run. Bodies are indented, one field a line.
-fn masked(text: &str) -> String {
-    let mut in_certificate = false;
-    let mut lines = Vec::new();
-    for line in text.split('\n') {
-        if line.starts_with("-----") {
-            in_certificate = line.starts_with("-----BEGIN");
-            lines.push(line.to_owned());
-        } else if !in_certificate {
-            lines.push(masked_identifiers(&masked_field(line)));
-        }
-    }
-    lines.join("\n")
-}
-
-/// `"Key": *,` for a field whose value says nothing here.
-fn masked_field(line: &str) -> String {
-    let field = line
-        .trim_start()
-        .strip_prefix('"')
-        .and_then(|rest| rest.split_once("\": "));
-    let Some((key, value)) = field else {
-        return line.to_owned();
-    };
-    if VOLATILE.contains(&key) && !value.starts_with(['{', '[']) {
-        let (before, _) = line.split_at(line.len() - value.len());
-        let comma = if value.ends_with(',') { "," } else { "" };
-        return format!("{before}*{comma}");
-    }
-    line.to_owned()
-}
-
-/// Identifiers of 36 characters, and key identifiers in hex with colons, become `*`.
-fn masked_identifiers(line: &str) -> String {
-    let is_part = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-' || byte == b':';
-    let bytes = line.as_bytes();
-    let mut shown = String::new();
-    let mut start = 0;
-    while start < bytes.len() {
-        let length = bytes[start..]
-            .iter()
-            .take_while(|byte| is_part(**byte))
-            .count();
-        let token = &line[start..start + length];
-        let dashes = token.bytes().filter(|byte| *byte == b'-').count();
-        let colons = token.bytes().filter(|byte| *byte == b':').count();
-        if (length == 36 && dashes == 4) || colons >= 10 {
-            shown.push('*');
-        } else if length > 0 {
-            shown.push_str(token);
-        } else {
-            let character = line[start..].chars().next().unwrap();
-            shown.push(character);
-            start += character.len_utf8();
-        }
-        start += length;
-    }
-    shown
-}

@@ -25,7 +25,7 @@ pub(super) fn parse(text: &str) -> Result<Node, ExpressionError> {
     if parser.rest().is_empty() {
         Ok(node)
     } else {
-        parser.unexpected("\"and\", \"or\" or the end")
+        parser.unjoined("\"and\", \"or\" or the end")
     }
 }
 
@@ -70,7 +70,7 @@ impl<'a> Parser<'a> {
             let node = self.deeper(start, Self::any)?;
             self.skip_space();
             if !self.takes(")") {
-                return self.unexpected("\"and\", \"or\" or a closing bracket");
+                return self.unjoined("\"and\", \"or\" or a closing bracket");
             }
             return Ok(node);
         }
@@ -345,6 +345,15 @@ impl<'a> Parser<'a> {
 
     fn character(&self, place: usize) -> usize {
         1 + self.text.get(..place).unwrap_or_default().chars().count()
+    }
+
+    /// What follows an expression is not `expected`. Where it is a word that joins, what is wrong
+    /// is what follows that.
+    fn unjoined<T>(&mut self, expected: &'static str) -> Parsed<T> {
+        if self.takes_word("and") || self.takes_word("or") {
+            return self.unexpected("white space and another expression");
+        }
+        self.unexpected(expected)
     }
 
     fn unexpected<T>(&self, expected: &'static str) -> Parsed<T> {

@@ -230,7 +230,7 @@ fn where_an_expression_stops_making_sense_is_said() {
         ),
         (
             "Service == web and",
-            "at character 16: found \"and\", expected \"and\", \"or\" or the end",
+            "at character 19: found the end, expected white space and another expression",
         ),
         (
             "é == 1",

@@ -176,6 +176,7 @@ impl LocalState {
         self.refuse_too_many_checks(&service_id, &BTreeSet::from([plan.check_id.as_str()]))?;
         let id = plan.check_id.clone();
         self.put_check(plan, &service_id, now.mono);
+        self.rename_in_checks(&service_id);
         self.unsaid.insert(SyncKey::Check(id));
         self.follow(&service_id, now.mono);
         Ok(())

@@ -47,7 +47,7 @@ pub fn service_from_json(body: &[u8]) -> Result<ServiceDefinition, DecodeError> 
 /// # Errors
 /// As [`service_from_json`].
 pub fn check_from_json(body: &[u8]) -> Result<StandaloneCheck, DecodeError> {
-    from_json(body, "structs.ServiceDefinition", check::read_standalone)
+    from_json(body, "structs.CheckDefinition", check::read_standalone)
 }
 
 /// A check that is registered by itself.

@@ -109,6 +109,20 @@ impl Agent {
     /// [`AgentError`] when the program cannot be had or is not ready in time.
     pub async fn start(kind: AgentKind) -> Result<Self, AgentError> {
         let (port, command) = kind.command()?;
+        Self::of(kind, port, command).await
+    }
+
+    /// The same for an agent whose node is called `name`.
+    ///
+    /// # Errors
+    /// [`AgentError`] when the program cannot be had or is not ready in time.
+    pub async fn start_named(kind: AgentKind, name: &str) -> Result<Self, AgentError> {
+        let (port, mut command) = kind.command()?;
+        command.args(["-node", name]);
+        Self::of(kind, port, command).await
+    }
+
+    async fn of(kind: AgentKind, port: u16, command: Command) -> Result<Self, AgentError> {
         let agent = Self {
             kind,
             http: SocketAddr::from(([127, 0, 0, 1], port)),

@@ -1,6 +1,7 @@
 //! The real programs we are compared with, fetched by the tests themselves.
 
 mod agent;
+mod clients;
 mod consul;
 mod envoy;
 mod error;
@@ -9,6 +10,7 @@ mod openbao;
 mod python;
 
 pub use agent::{Agent, AgentError, AgentKind};
+pub use clients::{npm_consul, py_consul};
 pub use consul::consul_binary;
 pub use envoy::{EnvoyError, EnvoyPair, envoy_binary};
 pub use error::PeerError;

@@ -19,7 +19,7 @@ pub(crate) struct CheckBody<'a, D = Definition<'a>> {
     #[serde(rename = "ServiceID")]
     service_id: &'a str,
     service_name: &'a str,
-    service_tags: &'a [String],
+    service_tags: Option<&'a [String]>,
     #[serde(rename = "Type")]
     kind: &'static str,
     definition: D,
@@ -71,7 +71,8 @@ pub(crate) struct FullDefinition {
 }
 
 impl<'a> CheckBody<'a, FullDefinition> {
-    /// As an agent shows it by service. Of what kind it is, is not said there.
+    /// As an agent shows it by service. Of what kind it is, is not said there, and no tags are
+    /// null.
     pub(crate) fn by_service(check: &'a Check) -> Self {
         let definition = FullDefinition {
             interval: "0s",
@@ -85,6 +86,7 @@ impl<'a> CheckBody<'a, FullDefinition> {
             tcp: "",
         };
         Self {
+            service_tags: Some(check.service_tags.as_slice()).filter(|tags| !tags.is_empty()),
             kind: "",
             ..Self::with(check, definition)
         }
@@ -102,7 +104,7 @@ impl<'a, D> CheckBody<'a, D> {
             output: &check.output,
             service_id: &check.service_id,
             service_name: &check.service_name,
-            service_tags: &check.service_tags,
+            service_tags: Some(&check.service_tags),
             kind: check.kind.as_str(),
             definition,
             create_index: check.create_index,
