@@ -16,7 +16,7 @@ const READY: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(50);
 
 /// More than any measurement opens, for both.
-const LIMITS: &str = "http_max_conns_per_client = 20000";
+const LIMITS: &str = "http_max_conns_per_client = 15000";
 const OUR_LIMITS: &str = "http_max_connections = 20000\nhttp_max_blocked_queries = 20000";
 
 /// Which program.

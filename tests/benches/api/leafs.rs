@@ -19,10 +19,10 @@ pub(crate) fn measure(options: &Options, goals: &mut Goals) -> Outcome<()> {
     }
     let count = options.count(500, 16);
     let until = Until::Time(options.window);
-    let known = |path: &'static str| move |_| request("GET", path, "");
+    let known = |path: &'static str| move |_: usize| request("GET", path, "");
     let roots = known("/v1/agent/connect/ca/roots");
     let leaf = known("/v1/agent/connect/ca/leaf/web");
-    let mut rates = vec![[const { Vec::new() }; 3]; candidates.len()];
+    let mut rates = vec![<[Vec<f64>; 3]>::default(); candidates.len()];
     for round in 0..options.rounds {
         for (candidate, [new, known_roots, known_leaf]) in candidates.iter().zip(&mut rates) {
             let ask = |number: usize| {
