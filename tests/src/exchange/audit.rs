@@ -1,7 +1,6 @@
 //! Whether what differs is what is meant to differ, no more and no less.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use super::ledger::Meant;
 
@@ -61,9 +60,9 @@ impl Audit {
         if differences.aspects() == meant {
             return;
         }
-        drop(write!(self.report, "\n== {name}: meant {meant:?}"));
+        self.report += &format!("\n== {name}: meant {meant:?}");
         for (aspect, difference) in &differences.found {
-            drop(write!(self.report, "\n{aspect}{difference}"));
+            self.report += &format!("\n{aspect}{difference}");
         }
     }
 
@@ -72,7 +71,7 @@ impl Audit {
     pub fn report(mut self) -> String {
         for name in self.meant.keys().filter(|name| !self.seen.contains(*name)) {
             let text = "is in the ledger and was not asked";
-            drop(write!(self.report, "\n== {name} {text}"));
+            self.report += &format!("\n== {name} {text}");
         }
         self.report
     }

@@ -1,7 +1,6 @@
 //! One request on a connection of its own, with nothing added or tidied by a client.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -108,13 +107,13 @@ impl WireRequest {
             text += &format!("Host: {address}\r\n");
         }
         for (name, value) in headers {
-            drop(write!(text, "{name}: {value}\r\n"));
+            text += &format!("{name}: {value}\r\n");
         }
         let has_length = !body.is_empty() || method == "PUT" || method == "POST";
         if has_length && !headers.contains_key("Content-Length") {
-            drop(write!(text, "Content-Length: {}\r\n", body.len()));
+            text += &format!("Content-Length: {}\r\n", body.len());
         }
-        drop(write!(text, "\r\n{body}"));
+        text += &format!("\r\n{body}");
         text
     }
 }
