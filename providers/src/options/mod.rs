@@ -67,7 +67,7 @@ pub struct OptionProblem {
 }
 
 impl OptionProblem {
-    fn new(option: &str, text: impl Into<String>) -> Self {
+    pub(crate) fn new(option: &str, text: impl Into<String>) -> Self {
         Self {
             option: option.to_owned(),
             text: text.into(),
