@@ -13,6 +13,8 @@ use chancery_core::GoDuration;
 pub(crate) use self::decode::Decoder;
 pub use self::decode::same_name;
 pub use self::files::file_options;
+#[cfg(feature = "wasm")]
+pub(crate) use self::secrets::CONFIG;
 pub(crate) use self::secrets::PARAMS;
 pub use self::secrets::{SecretOptions, check_secrets, split_secrets};
 use crate::{KeySpec, ProviderError};
