@@ -75,7 +75,7 @@ pub use request::{
     AcceptIntermediateRequest, Capabilities, CleanUpRequest, CleanUpScope, ConfigureRequest,
     CrossSignRequest, Description, ExtendedKeyUsage, IntermediateAnswer, IntermediateRequest,
     IntermediateTemplate, LeafRequest, LeafTemplate, Operation, RootAnswer, RootRequest,
-    RootTemplate, SignIntermediateRequest, Validity,
+    RootTemplate, SignIntermediateRequest, SignedLeaf, Validity,
 };
 #[cfg(feature = "vault")]
 pub use vault::{Vault, VaultRights, vault_policy};
