@@ -79,3 +79,5 @@ pub use request::{
 };
 #[cfg(feature = "vault")]
 pub use vault::{Vault, VaultRights, vault_policy};
+#[cfg(feature = "wasm")]
+pub use wasm::{PluginCounts, PluginFile, PluginOption, PluginStatus, Wasm, plugins};

@@ -45,6 +45,13 @@ const PROVIDERS: &[Entry] = &[
         make: |_| Box::new(crate::Vault::new()),
         check: crate::vault::check_options,
     },
+    #[cfg(feature = "wasm")]
+    Entry {
+        name: crate::wasm::NAME,
+        signatures: SignatureCheck::Verify,
+        make: |surroundings| Box::new(crate::Wasm::new(surroundings.clone())),
+        check: crate::wasm::check_options,
+    },
 ];
 
 /// Makes an empty, not yet configured provider of the kind `name`, which is given nothing of this
