@@ -13,6 +13,7 @@ mod write;
 
 pub use self::facts::Facts;
 pub use self::issuer::Issuer;
+pub(crate) use self::time::civil;
 pub use self::write::{csr, key_id, root};
 
 use crate::Error;

@@ -9,13 +9,11 @@ const DAY: i64 = 86_400;
 
 /// A moment as a certificate has it: two digits of the year until 2049, then four.
 pub(super) fn write(writer: &mut Writer, moment: Timestamp) {
-    let (days, seconds) = (moment.div_euclid(DAY), moment.rem_euclid(DAY));
-    let (year, month, day) = date(days);
-    let parts = [year / 100, year % 100, month, day];
-    let clock = [seconds / 3600, seconds / 60 % 60, seconds % 60];
+    let [year, month, day, hour, minute, second] = civil(moment);
+    let parts = [year / 100, year % 100, month, day, hour, minute, second];
     let mut digits = [b'Z'; 15];
     let mut places = digits.chunks_exact_mut(2);
-    for (part, place) in parts.into_iter().chain(clock).zip(&mut places) {
+    for (part, place) in parts.into_iter().zip(&mut places) {
         let part = u8::try_from(part).unwrap_or_default();
         place.copy_from_slice(&[b'0' + part / 10, b'0' + part % 10]);
     }
@@ -24,6 +22,14 @@ pub(super) fn write(writer: &mut Writer, moment: Timestamp) {
     } else {
         writer.value(GENERALIZED_TIME, &digits);
     }
+}
+
+/// Year, month, day, hour, minute and second.
+pub(crate) fn civil(moment: Timestamp) -> [i64; 6] {
+    let (days, seconds) = (moment.div_euclid(DAY), moment.rem_euclid(DAY));
+    let (year, month, day) = date(days);
+    let (hour, minute) = (seconds / 3600, seconds / 60 % 60);
+    [year, month, day, hour, minute, seconds % 60]
 }
 
 /// Whether a certificate can name it.
