@@ -42,10 +42,7 @@ impl Api {
         let path = self.path(&format!("issuer/{name}"));
         match self.call(Method::Get, &path, None)? {
             Answer::Data(data) => Ok(Some(data)),
-            // This is what it says when no issuer has that name, but also without the engine.
-            Answer::Failed(400 | 404 | 500, errors) if errors.contains("unable to find") => {
-                Ok(None)
-            }
+            Answer::Failed(400 | 404 | 500, errors) if none_such(&errors) => Ok(None),
             Answer::Failed(status, errors) => Err(failed(&path, status, &errors)),
         }
     }
@@ -62,7 +59,7 @@ impl Api {
     pub(crate) fn delete(&self, path: &str) -> Result<(), Error> {
         match self.call(Method::Delete, path, None)? {
             Answer::Data(_) | Answer::Failed(404, _) => Ok(()),
-            Answer::Failed(_, errors) if errors.contains("unable to find") => Ok(()),
+            Answer::Failed(_, errors) if none_such(&errors) => Ok(()),
             Answer::Failed(status, errors) => Err(failed(path, status, &errors)),
         }
     }
@@ -120,8 +117,15 @@ enum Answer {
     Failed(u16, String),
 }
 
+/// What OpenBao says, with various codes, where no issuer or key has that name.
+fn none_such(errors: &str) -> bool {
+    errors.contains("unable to find") || errors.contains("no default issuer")
+}
+
 fn failed(path: &str, status: u16, errors: &str) -> Error {
-    let message = format!("{path}: OpenBao answered {status}: {errors}");
+    // It writes lists over several lines.
+    let errors: Vec<_> = errors.split_whitespace().collect();
+    let message = format!("{path}: OpenBao answered {status}: {}", errors.join(" "));
     match status {
         400 | 405 | 409 | 422 => Error::refused(message),
         401 | 403 => Error::unauthorised(message),

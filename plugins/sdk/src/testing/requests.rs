@@ -9,7 +9,7 @@ use super::held_key::HeldKey;
 use super::imports;
 use crate::certificate;
 use crate::{
-    Certificate, CrossSignRequest, ExtendedKeyUsage, IntermediateRequest, IntermediateTemplate,
+    Certificate, CleanUpRequest, CleanUpScope, CrossSignRequest, ExtendedKeyUsage, IntermediateRequest, IntermediateTemplate,
     Key, KeyType, KeyUsages, LeafRequest, LeafTemplate, RootRequest, RootTemplate,
     SignIntermediateRequest, Timestamp, Validity,
 };
@@ -111,6 +111,12 @@ pub fn cross_sign_request(root: &Certificate) -> CrossSignRequest {
         serial: vec![0x61; 16],
         validity: life(7),
     }
+}
+
+/// That so much is over, and `keep` is still needed.
+#[must_use]
+pub const fn clean_up_request(scope: CleanUpScope, keep: Vec<Certificate>) -> CleanUpRequest {
+    CleanUpRequest { scope, keep }
 }
 
 /// That `certificate` names `issuer` as its issuer, lives within its life, and was signed by it.
