@@ -16,8 +16,8 @@ mod vault;
 pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
 pub use canary::Canary;
 pub use harness::{
-    BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
-    profile, target_directory,
+    BinaryError, GuestError, Process, ProcessError, chancery_binary, eventually, free_port,
+    free_ports, hostile_plugin, plugin, profile, target_directory,
 };
 pub use load::{
     Backend, Ceiling, Goals, Opened, Pair, PairError, RoundTrips, Tally, Traffic, cpu_time,
