@@ -1,0 +1,100 @@
+//! Plugins that do what no plugin should (`tests/guests/hostile`), each in the real sandbox and
+//! behind the real guard. Whatever it tries, the call ends with one error that says what was
+//! wrong, or the plugin gets nowhere and the leaf is a good one; what it wrote to the log is one
+//! printable line each; and the honest plugin beside it goes on signing.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a scenario fails as its tests do"
+)]
+
+#[path = "hostile_plugins/artifacts.rs"]
+mod artifacts;
+#[path = "hostile_plugins/network.rs"]
+mod network;
+#[path = "hostile_plugins/stage.rs"]
+mod stage;
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::stage::{Outcome, Stage, meet};
+
+/// A test of each guest that needs no network, by its file's name.
+macro_rules! guests {
+    ($($guest:ident: $ends:expr $(, says $said:expr)*;)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $guest() {
+                let met = meet(stringify!($guest), json!({})).await;
+                met.ended($ends);
+                $(met.said($said);)*
+                met.beside().await;
+            }
+        )*
+
+        const MET_HERE: &[&str] = &[$(stringify!($guest)),*];
+    };
+}
+
+guests! {
+    adds_a_dns_name: Outcome::Rule("names");
+    adds_an_unknown_extension: Outcome::Rule("extensions");
+    allocates_without_end: Outcome::Leaf("memory");
+    asks_for_foreign_keys: Outcome::Works, says "found 0 keys";
+    backdates: Outcome::Rule("validity");
+    calls_back: Outcome::Leaf("crashed");
+    changes_its_root: Outcome::Works;
+    claims_what_it_cannot_do: Outcome::Works;
+    describes_itself_endlessly: Outcome::Reading("name");
+    fails_at_length: Outcome::Leaf("forged");
+    fills_the_state: Outcome::Works, says "kept 6";
+    floods_handles: Outcome::Leaf("crashed");
+    floods_standard_output: Outcome::Works;
+    floods_the_log: Outcome::Works, says "line 0";
+    grows_its_capabilities: Outcome::Configuring("capabilities");
+    has_a_name_with_escapes: Outcome::Reading("name");
+    honest: Outcome::Works;
+    lives_a_day_longer: Outcome::Rule("validity");
+    makes_a_thousand_keys: Outcome::Works, says "made 15 keys";
+    needs_a_gibibyte: Outcome::Reading("memory");
+    never_configures: Outcome::Configuring("no answer within");
+    never_describes: Outcome::Reading("no answer within");
+    never_returns: Outcome::Leaf("no answer within");
+    outlives_its_issuer: Outcome::Rule("validity");
+    reads_files: Outcome::Works, says "found 0 files, written: false";
+    reads_the_environment: Outcome::Works, says "found 0 variables, 0 arguments";
+    recurses: Outcome::Leaf("stack");
+    remembers_others: Outcome::Works, says "found 0 bytes of others";
+    returns_a_gibibyte: Outcome::Leaf("memory");
+    returns_a_million_certificates: Outcome::Leaf("certificates");
+    returns_a_truncated_leaf: Outcome::Leaf("certificate");
+    returns_an_unrelated_chain: Outcome::Rule("chain");
+    returns_malformed_pem: Outcome::Leaf("certificate");
+    returns_nothing: Outcome::Leaf("certificate");
+    sets_the_ca_bit: Outcome::Rule("ca");
+    signs_another_identity: Outcome::Rule("identity");
+    signs_another_key: Outcome::Rule("key");
+    signs_two_identities: Outcome::Rule("names");
+    signs_with_another_key: Outcome::Rule("signature");
+    sleeps: Outcome::Leaf("no answer within");
+    takes_another_name: Outcome::Rule("name");
+    takes_another_serial: Outcome::Rule("serial");
+    traps_always: Outcome::Leaf("crashed");
+    traps_on_third_call: Outcome::Works;
+    wants_a_gibibyte_of_randomness: Outcome::Leaf("memory");
+    writes_control_characters: Outcome::Works, says "forged";
+    writes_while_signing: Outcome::Works, says "written: false, made: false";
+}
+
+#[test]
+fn every_hostile_guest_has_a_test() {
+    let examples = std::fs::read_dir(Stage::guests().join("examples")).unwrap();
+    let there: BTreeSet<String> = examples
+        .map(|entry| entry.unwrap().path())
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let met = MET_HERE.iter().chain(network::MET_HERE);
+    let met: BTreeSet<String> = met.map(ToString::to_string).collect();
+    assert_eq!(there, met);
+}
