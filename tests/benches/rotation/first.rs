@@ -1,10 +1,13 @@
 //! How soon after the order of a new root there is a leaf under it.
 //!
 //! Agents in memory beside each other, and agents with a data directory on the same disk, which
-//! write it before they answer. Two readers are timed: one who asks for a leaf as soon as the
-//! order is answered, and one who was waiting for the next leaf of its service (`?index=`) all
-//! the time. Consul puts the latter off to a random moment within 30 s; that is set to nothing
-//! here, as our slots have none for a single leaf.
+//! write it before they answer. What is compared is a reader who asks for a leaf as soon as the
+//! order is answered: neither agent puts that off.
+//!
+//! Beside it a reader who was waiting for the next leaf of its service (`?index=`) all the time.
+//! Consul puts that leaf off to a random moment within 30 s. Its
+//! `connect.test_ca_leaf_root_change_spread` is set to nothing here, and 1.8.7 takes it, but such
+//! a reader was seen to wait for 20 s and more all the same; so it is tried once, and not judged.
 
 use std::time::{Duration, Instant};
 
@@ -22,6 +25,8 @@ const OURS: &str =
     "ca_config {\nskip_validate = true\nbundle_max_age = \"2s\"\ncsr_max_per_second = 0\n}";
 const CONSULS: &str = "test_ca_leaf_root_change_spread = \"1ns\"";
 const WAITER: &str = "waiter";
+/// How long a reader may wait who is only tried.
+const PATIENCE: Duration = Duration::from_secs(35);
 
 pub(crate) async fn measure(options: &Options, goals: &mut Goals) -> Outcome<()> {
     println!(
@@ -42,7 +47,8 @@ pub(crate) async fn measure(options: &Options, goals: &mut Goals) -> Outcome<()>
         }
         for number in 0..options.changes {
             for side in &mut sides {
-                side.change(number).await?;
+                let waits = side.agent.kind() == AgentKind::Chancery || number == 0;
+                side.change(number, waits).await?;
             }
             tokio::time::sleep(BUNDLE_AGE / 4).await;
         }
@@ -52,13 +58,9 @@ pub(crate) async fn measure(options: &Options, goals: &mut Goals) -> Outcome<()>
             println!("{name:<38}{:>9.1}{:>9.1}", side.asked(), side.waited());
         }
         if let [ours, consuls] = sides.as_slice() {
-            for (reader, part) in [
-                ("asked", ours.asked() / consuls.asked()),
-                ("waited", ours.waited() / consuls.waited()),
-            ] {
-                let goal = format!("first leaf, part of consul's, {place}, {reader}");
-                goals.at_most(&goal, part, 1.0 / 3.0);
-            }
+            let part = ours.asked() / consuls.asked();
+            let goal = format!("first leaf, per cent of consul's, {place}");
+            goals.at_most(&goal, part * 100.0, 100.0 / 3.0);
         }
     }
     Ok(())
@@ -96,28 +98,35 @@ impl Side {
 
     /// Orders a root for a new key as any client of Consul's API does, and asks for a leaf that
     /// nobody had, while somebody else waits for the next leaf of its service.
-    async fn change(&mut self, number: usize) -> Outcome<()> {
+    async fn change(&mut self, number: usize, waits: bool) -> Outcome<()> {
         let before = self.ca.roots().await?.active;
         let options = self.options()?;
-        let index = index(&self.agent.api()).await?;
-        let waiter = tokio::spawn(wait(self.agent.api(), index));
+        let waiter = if waits {
+            let index = index(&self.agent.api()).await?;
+            Some(tokio::spawn(wait(self.agent.api(), index)))
+        } else {
+            None
+        };
         // It waits once its request is there, which nothing tells.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let begin = Instant::now();
         self.ca.configure("consul", &options).await?;
         let leaf = self.ca.leaf(&format!("first-{number}")).await?;
         self.asked.push(begin.elapsed().as_secs_f64() * 1e3);
-        let woken = waiter.await??;
-        self.waited
-            .push(woken.saturating_duration_since(begin).as_secs_f64() * 1e3);
+        if let Some(waiter) = waiter {
+            let woken = tokio::time::timeout(PATIENCE, waiter).await;
+            let took = match woken {
+                Ok(woken) => woken??.saturating_duration_since(begin),
+                Err(_still_waiting) => PATIENCE,
+            };
+            self.waited.push(took.as_secs_f64() * 1e3);
+        }
         let mut newest = self.ca.roots().await?;
         if newest.active == before {
             return Err("the root is the same as before".into());
         }
         newest.roots.retain(|(id, _)| *id == newest.active);
-        let newest = newest.bundle()?;
-        leaf.verify(&newest)?;
-        self.ca.leaf(WAITER).await?.verify(&newest)?;
+        leaf.verify(&newest.bundle()?)?;
         Ok(())
     }
 

@@ -50,6 +50,9 @@ pub(crate) async fn measure(options: &Options, goals: &mut Goals) -> Outcome<()>
     for (_, second) in &after {
         *seconds.entry(second).or_default() += 1;
     }
+    if services == SERVICES && seconds.len() < 2 {
+        return Err("the leafs do not tell when they were signed".into());
+    }
     let peak = seconds.values().copied().max().unwrap_or_default() as f64;
     let even = services as f64 / seconds.len().max(1) as f64;
     println!(
@@ -90,7 +93,8 @@ fn name(number: usize) -> String {
     format!("service-{number}")
 }
 
-/// Serial number and first second of validity of each service's leaf.
+/// Serial number and last second of validity of each service's leaf. The last, which tells when it
+/// was signed: the first is never before the issuer's own.
 async fn leafs(ca: &Ca, services: usize) -> Outcome<Vec<(String, String)>> {
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
@@ -113,7 +117,7 @@ async fn leafs(ca: &Ca, services: usize) -> Outcome<Vec<(String, String)>> {
                     let text = leaf.get(key).and_then(Value::as_str);
                     text.unwrap_or_default().to_owned()
                 };
-                found.push((number, text("SerialNumber"), text("ValidAfter")));
+                found.push((number, text("SerialNumber"), text("ValidBefore")));
             }
             Ok::<_, chancery_tests::RotationError>(found)
         });
@@ -125,6 +129,6 @@ async fn leafs(ca: &Ca, services: usize) -> Outcome<Vec<(String, String)>> {
     all.sort();
     Ok(all
         .into_iter()
-        .map(|(_, serial, since)| (serial, since))
+        .map(|(_, serial, until)| (serial, until))
         .collect())
 }

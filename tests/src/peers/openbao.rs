@@ -189,6 +189,12 @@ impl OpenBao {
         Ok(server)
     }
 
+    /// Its process id, while it runs.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
     /// Its address as the option `Address` wants it.
     #[must_use]
     pub fn url(&self) -> String {
