@@ -178,7 +178,8 @@ async fn serve(config: &Config, context: &mut Context<'_>) -> Result<(), String>
             _ = interrupt.recv() => tracing::info!("interrupted, stopping"),
             _ = terminate.recv() => tracing::info!("terminated, stopping"),
             _ = hangup.recv() => {
-                tracing::warn!("the configuration is read at the start only, nothing is reloaded");
+                tracing::warn!("the configuration is read at the start only: of it nothing is reloaded");
+                running.agent().authority().look_at_plugin();
                 continue;
             }
         }
