@@ -13,6 +13,7 @@ mod context;
 mod demo;
 mod doctor;
 mod intention;
+mod plugin;
 mod services;
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,8 @@ enum Command {
     #[command(subcommand)]
     Intention(intention::Intention),
     #[command(subcommand)]
+    Plugin(plugin::Plugin),
+    #[command(subcommand)]
     Services(services::Services),
     Validate(validate::Validate),
     Version(version::Version),
@@ -76,6 +79,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>, context: &mut Context<'_>)
             Command::Demo(command) => command.run(context),
             Command::Doctor(command) => command.run(context),
             Command::Intention(command) => command.run(context),
+            Command::Plugin(command) => command.run(context),
             Command::Services(command) => command.run(context),
             Command::Validate(command) => command.run(context),
             Command::Version(command) => command.run(context),
