@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_core::{DefaultPolicy, LocalSettings, LocalState, Node, NodeId, RegistrationError};
+use chancery_providers::Surroundings;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -66,6 +67,9 @@ pub enum RunError {
 /// The folder in the data directory for what clients registered at this agent.
 const REGISTERED: &str = "registered";
 
+/// The folder in the data directory for compiled plugins.
+const COMPILED_PLUGINS: &str = "plugins";
+
 /// An agent at work.
 pub struct Running {
     agent: Arc<Agent>,
@@ -95,7 +99,12 @@ impl Running {
         } = open_store(config)?;
         let seed = random::hash_seed()?;
         let (server, writer) = Server::start(Arc::clone(&store), seed, clock).await?;
-        let authority = AuthorityHost::new(server.clone(), sealer, config.datacenter.clone());
+        let authority = AuthorityHost::within(
+            server.clone(),
+            sealer,
+            config.datacenter.clone(),
+            surroundings(config),
+        );
         if config.connect.enabled {
             let ca = &config.connect.ca;
             let secrets = ca.config.secrets.clone().into_iter().collect();
@@ -163,6 +172,15 @@ impl Running {
         self.writer.abort();
         drop(self.writer.await);
         self.store.close().await
+    }
+}
+
+/// Compiled plugins are kept beside the state, and nowhere if there is none.
+fn surroundings(config: &Config) -> Surroundings {
+    let cache = config.data_dir.as_ref();
+    Surroundings {
+        plugin_dir: config.plugin_dir.clone(),
+        cache_dir: cache.map(|data_dir| data_dir.join(COMPILED_PLUGINS)),
     }
 }
 

@@ -80,4 +80,7 @@ pub use request::{
 #[cfg(feature = "vault")]
 pub use vault::{Vault, VaultRights, vault_policy};
 #[cfg(feature = "wasm")]
-pub use wasm::{PluginCounts, PluginFile, PluginOption, PluginStatus, Wasm, plugins};
+pub use wasm::{
+    PluginCounts, PluginFile, PluginOption, PluginStatus, Wasm, load_plugin, plugin_path,
+    plugin_sha256, plugins,
+};

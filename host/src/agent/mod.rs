@@ -63,6 +63,7 @@ impl Agent {
     pub async fn run(&self) {
         tokio::join!(
             self.authority.clone().run(),
+            self.authority.watch_plugin(),
             self.leafs.clone().renew(),
             self.local.clone().run(),
         );

@@ -187,6 +187,7 @@ async fn serve(config: &Config, sources: Sources, context: &mut Context<'_>) -> 
                 if let Err(error) = running.agent().reload().await {
                     tracing::error!(%error, "the configuration was not read again");
                 }
+                running.agent().authority().look_at_plugin();
                 continue;
             }
         }

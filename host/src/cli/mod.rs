@@ -19,6 +19,7 @@ mod intention;
 mod maint;
 mod members;
 mod output;
+mod plugin;
 mod reload;
 mod services;
 #[cfg(test)]
@@ -58,6 +59,8 @@ enum Command {
     Intention(intention::Intention),
     Maint(maint::Maint),
     Members(members::Members),
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
     Reload(reload::Reload),
     #[command(subcommand)]
     Services(services::Services),
@@ -95,6 +98,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>, context: &mut Context<'_>)
             Command::Intention(command) => command.run(context),
             Command::Maint(command) => command.run(context),
             Command::Members(command) => command.run(context),
+            Command::Plugin(command) => command.run(context),
             Command::Reload(command) => command.run(context),
             Command::Services(command) => command.run(context),
             Command::Validate(command) => command.run(context),

@@ -1,6 +1,7 @@
 //! `connect { … }`: whether there is a mesh, and who signs for it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use chancery_core::Secret;
 use chancery_providers::{check_options, option_problems};
@@ -37,12 +38,14 @@ impl Default for CaSettings {
 pub struct CaConfig {
     /// What anybody may see.
     pub settings: Map<String, serde_json::Value>,
-    /// What nobody may see: `Token`, `PrivateKey`, and `AuthMethod.Params` as JSON.
+    /// What nobody may see: `Token`, `PrivateKey`, and as JSON `AuthMethod.Params` and a plugin's
+    /// own `Config`.
     pub secrets: BTreeMap<String, Secret>,
 }
 
 impl CaConfig {
-    fn from_object(object: &Object) -> Self {
+    /// Relative paths of a plugin start at `folder`, the one of the file that names them.
+    fn from_object(object: &Object, folder: &Path) -> Self {
         let mut config = Self::default();
         for entry in object {
             let name = api_name(&entry.key);
@@ -53,6 +56,15 @@ impl CaConfig {
                 }
                 // A secret of the wrong sort was refused; it must not be shown as a setting.
                 _ if SECRETS.contains(&name.as_str()) => {}
+                // Which of a plugin's own options are secret is known to the plugin alone.
+                _ if name == "Config" => {
+                    let text = entry.value.to_json().to_string().into_bytes();
+                    config.secrets.insert(name, Secret::new(text));
+                }
+                ValueKind::Text(path) if PLUGIN_FILES.contains(&name.as_str()) => {
+                    let path = folder.join(path);
+                    config.settings.insert(name, path.to_string_lossy().into());
+                }
                 ValueKind::Object(method) if name == "AuthMethod" => {
                     let open = config.auth_method(method);
                     config.settings.insert(name, open.into());
@@ -103,7 +115,7 @@ pub(super) fn provider(reader: &mut Reader<'_, '_>) -> Option<String> {
 
 /// Reads `ca_config { … }` and checks what every provider understands. The rules and their words
 /// are the providers' own; what a provider alone asks for is checked once it is known which.
-pub(super) fn ca_config(reader: &mut Reader<'_, '_>) -> Option<CaConfig> {
+pub(super) fn ca_config(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<CaConfig> {
     let object = reader.object("ca_config", "map[string]interface {}")?;
     for entry in object {
         let name = api_name(&entry.key);
@@ -117,7 +129,7 @@ pub(super) fn ca_config(reader: &mut Reader<'_, '_>) -> Option<CaConfig> {
             unknown_name(reader, &entry.key, entry.position);
         }
     }
-    let config = CaConfig::from_object(object);
+    let config = CaConfig::from_object(object, folder);
     for problem in option_problems(&config.settings) {
         let entry = object
             .iter()
@@ -172,11 +184,14 @@ fn api_name(key: &str) -> String {
 
 pub(super) const BUILT_IN: &str = "consul";
 const SECRETS: [&str; 2] = ["PrivateKey", "Token"];
+/// Files that are looked for beside the configuration file.
+const PLUGIN_FILES: [&str; 2] = ["HTTPCAFile", "Path"];
 const AUTH_METHOD: [&str; 3] = ["MountPath", "Params", "Type"];
 
 /// The settings of all providers: the API's name and the file's.
 const NAMES: &[(&str, &str)] = &[
     ("Address", "address"),
+    ("AllowHTTP", "allow_http"),
     ("AuthMethod", "auth_method"),
     ("BundleMaxAge", "bundle_max_age"),
     ("CAFile", "ca_file"),
@@ -185,10 +200,12 @@ const NAMES: &[(&str, &str)] = &[
     ("CSRMaxPerSecond", "csr_max_per_second"),
     ("CertFile", "cert_file"),
     ("ClusterID", "cluster_id"),
+    ("Config", "config"),
     ("DeleteOnExit", "delete_on_exit"),
     ("DisableCrossSigning", "disable_cross_signing"),
     ("ExistingARN", "existing_arn"),
     ("ExternalIntermediate", "external_intermediate"),
+    ("HTTPCAFile", "http_ca_file"),
     ("IntermediateCertTTL", "intermediate_cert_ttl"),
     ("IntermediatePKINamespace", "intermediate_pki_namespace"),
     ("IntermediatePKIPath", "intermediate_pki_path"),
@@ -196,7 +213,11 @@ const NAMES: &[(&str, &str)] = &[
     ("LeafCertTTL", "leaf_cert_ttl"),
     ("LeafKeyBits", "leaf_key_bits"),
     ("LeafKeyType", "leaf_key_type"),
+    ("MaxMemory", "max_memory"),
+    ("MaxState", "max_state"),
     ("Namespace", "namespace"),
+    ("Path", "path"),
+    ("Plugin", "plugin"),
     ("PrivateKey", "private_key"),
     ("PrivateKeyBits", "private_key_bits"),
     ("PrivateKeyType", "private_key_type"),
@@ -205,8 +226,10 @@ const NAMES: &[(&str, &str)] = &[
     ("RootPKINamespace", "root_pki_namespace"),
     ("RootPKIPath", "root_pki_path"),
     ("RotationPeriod", "rotation_period"),
+    ("SHA256", "sha256"),
     ("SkipValidate", "skip_validate"),
     ("TLSServerName", "tls_server_name"),
     ("TLSSkipVerify", "tls_skip_verify"),
+    ("Timeout", "timeout"),
     ("Token", "token"),
 ];

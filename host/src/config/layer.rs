@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +33,19 @@ pub(super) enum Source {
 }
 
 impl Source {
+    /// The folder in which relative paths start: the one of the file, absolute if the current
+    /// folder is known.
+    fn folder(&self) -> PathBuf {
+        let file = match self {
+            Self::File(file) => Path::new(&**file),
+            Self::Flag(_) => Path::new(""),
+        };
+        let folder = file.parent().unwrap_or(file);
+        // The current folder in place of nothing, which is no path.
+        let folder = Path::new(".").join(folder);
+        std::path::absolute(&folder).unwrap_or(folder)
+    }
+
     pub(super) fn at(&self, position: Position) -> Origin {
         match self {
             Self::File(path) => Origin::File {
@@ -81,6 +94,7 @@ layers! {
         log_level: LogLevel,
         node_id: NodeId,
         node_name: NodeName,
+        plugin_dir: PathBuf,
         primary_datacenter: Datacenter,
         seal_key_file: PathBuf,
         server: bool,
@@ -158,7 +172,9 @@ fn top_level(reader: &mut Reader<'_, '_>, source: &Source) -> Layer {
     reader.block("connect", |connect| {
         scalars.connect_enabled = setting(connect, source, "enabled", |r, key| r.boolean(key));
         scalars.ca_provider = setting(connect, source, "ca_provider", |r, _| connect::provider(r));
-        scalars.ca_config = setting(connect, source, "ca_config", |r, _| connect::ca_config(r));
+        scalars.ca_config = setting(connect, source, "ca_config", |r, _| {
+            connect::ca_config(r, &source.folder())
+        });
         connect.ignored(keys::CONNECT);
     });
     reader.block("acl", |acl| {
@@ -225,6 +241,9 @@ fn node(reader: &mut Reader<'_, '_>, source: &Source, scalars: &mut Scalars) {
 
 fn storage(reader: &mut Reader<'_, '_>, source: &Source, scalars: &mut Scalars) {
     scalars.data_dir = setting(reader, source, "data_dir", names::path);
+    scalars.plugin_dir = setting(reader, source, "plugin_dir", |reader, key| {
+        names::path(reader, key).map(|path| source.folder().join(path))
+    });
     scalars.seal_key_file = setting(reader, source, "seal_key_file", names::path);
 }
 

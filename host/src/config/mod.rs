@@ -53,6 +53,8 @@ pub struct Config {
     pub dev: bool,
     /// Where state is kept; `None` in dev mode only.
     pub data_dir: Option<PathBuf>,
+    /// Where CA plugins are found by name; `None` if there are none to be chosen from.
+    pub plugin_dir: Option<PathBuf>,
     /// The key that seals secrets in the store; made in `data_dir` if `None`.
     pub seal_key_file: Option<PathBuf>,
     /// The datacenter.

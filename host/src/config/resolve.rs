@@ -47,6 +47,7 @@ pub(super) fn resolve(
     let config = Config {
         dev: sources.dev,
         data_dir: scalars.data_dir.map(value),
+        plugin_dir: scalars.plugin_dir.map(value),
         seal_key_file: scalars.seal_key_file.map(value),
         datacenter,
         node: NodeSettings {

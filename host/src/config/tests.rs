@@ -208,6 +208,28 @@ fn the_one_line_stanza_for_vault_works_and_keeps_its_secrets_to_itself() {
 }
 
 #[test]
+fn a_plugin_is_found_beside_the_file_and_its_own_options_are_secret() {
+    let config = load(
+        r#"plugin_dir = "plugins"
+           connect { ca_provider = "wasm"  ca_config { path = "my-ca.wasm"  http_ca_file = "/ca.pem"
+             allow_http = ["ca.example.com:443"]  max_memory = "16MiB"  leaf_cert_ttl = "1h"
+             config { token = "canary" } } }"#,
+    );
+    let ca = &config.connect.ca.config;
+    let path = ca.settings["Path"].as_str().unwrap();
+    let path = std::path::Path::new(path);
+    assert!(
+        path.is_absolute() && path.ends_with("my-ca.wasm"),
+        "{path:?}"
+    );
+    assert_eq!(config.plugin_dir, Some(path.with_file_name("plugins")));
+    assert_eq!(ca.settings["HTTPCAFile"], "/ca.pem");
+    assert_eq!(ca.settings["MaxMemory"], "16MiB");
+    assert_eq!(ca.secrets["Config"].expose(), br#"{"token":"canary"}"#);
+    assert!(!format!("{config:?}").contains("canary"));
+}
+
+#[test]
 fn later_files_win_maps_join_services_append_and_flags_are_last() {
     let config = load_files(
         &[

@@ -6,7 +6,7 @@ use chancery_core::{Authority, CaRoot, Rotation, Stage, Step, Timestamp};
 
 use super::{Finding, State};
 use crate::agent::leafs::LeafFacts;
-use crate::server::{AuthorityHost, EffectFailure};
+use crate::server::{AuthorityHost, EffectFailure, PluginInUse};
 
 /// The part of an intermediate's second half after which its renewal is late.
 const LATE: u32 = 4;
@@ -31,6 +31,7 @@ pub(super) fn findings(
     let failures = host.failures();
     findings.extend(failures.iter().map(failing));
     findings.extend(clean_ups(authority));
+    findings.extend(host.plugin().map(plugin));
     if let Some(difference) = host.difference_from_file() {
         findings.push(Finding::new(State::Due, "ca_config", difference).advice(
             "the stored state counts: change the file, or the state with \
@@ -38,6 +39,23 @@ pub(super) fn findings(
         ));
     }
     findings
+}
+
+fn plugin(plugin: PluginInUse) -> Finding {
+    let subject = format!("plugin {} {}", plugin.name, plugin.version);
+    let Some(refused) = plugin.refused else {
+        let what = format!("signs, SHA-256 {}", plugin.sha256);
+        return Finding::new(State::Fine, subject, what);
+    };
+    let what = format!(
+        "the file that is there now was not taken: {}",
+        refused.reason
+    );
+    let advice = format!(
+        "mend {}, or put back what it was: after a restart that is what must sign",
+        plugin.path.display()
+    );
+    Finding::new(State::Due, subject, what).advice(advice)
 }
 
 fn founding(authority: &Authority) -> Option<Finding> {

@@ -69,6 +69,7 @@ impl Metrics {
         first_failure: Option<Timestamp>,
         now: Timestamp,
     ) {
+        self.plugins.look();
         let gauges = &self.gauges;
         let left = |end: Option<Timestamp>| {
             end.map_or(f64::NAN, |end| end.saturating_since(now).as_secs_f64())

@@ -5,6 +5,7 @@
 
 mod consul;
 mod gauges;
+mod plugins;
 
 use chancery_providers::{Call, Ending, Observer};
 use prometheus::{
@@ -13,6 +14,7 @@ use prometheus::{
 use std::time::Duration;
 
 use gauges::Gauges;
+use plugins::Plugins;
 
 /// Bounds of the histogram in seconds: a leaf of the built-in CA takes a fraction of a
 /// millisecond, a remote one is given up after ten seconds.
@@ -30,6 +32,7 @@ pub struct Metrics {
     pauses: IntCounterVec,
     effect_failures: IntCounterVec,
     gauges: Gauges,
+    plugins: Plugins,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -79,6 +82,7 @@ impl Default for Metrics {
                 &["effect"],
             ),
             gauges: Gauges::new(&registry),
+            plugins: Plugins::new(&registry),
             registry,
         }
     }

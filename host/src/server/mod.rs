@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 pub use authority::{
     AuthorityFailure, AuthorityHost, Change, ChangeError, Changed, EffectFailure, Foreseen,
-    SignError, SignedLeaf,
+    PluginInUse, RefusedReload, Reload, SignError, SignedLeaf,
 };
 pub use commit::SubmitError;
 pub use rows::TABLES;

@@ -46,12 +46,6 @@ impl LogTap {
             }
         }
     }
-
-    /// How many lines have been left out since the last one that was written.
-    pub(crate) fn suppressed(&self) -> u64 {
-        let bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.suppressed
-    }
 }
 
 /// The text as it may stand in a log: on one line, with nothing that moves a cursor.

@@ -12,6 +12,7 @@
 //! or hangs costs its own instance. [`v1`] is the only file that knows the types of the
 //! interface.
 
+mod chosen;
 mod component;
 mod counters;
 mod crashes;
@@ -32,6 +33,7 @@ mod table;
 mod v1;
 mod vouch;
 
+pub use self::chosen::{load_plugin, plugin_path, plugin_sha256};
 pub use self::counters::{PluginCounts, PluginStatus, plugins};
 pub use self::file::{PluginFile, PluginOption};
 pub use self::provider::Wasm;

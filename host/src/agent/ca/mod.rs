@@ -8,6 +8,6 @@ mod text;
 
 pub use plan::{Plan, Risk};
 pub use status::{
-    CaStatus, CleanUp, Coming, Failure, IntermediateStatus, LeafCounts, RootState, RootStatus,
-    RotationStatus, State,
+    CaStatus, CleanUp, Coming, Failure, IntermediateStatus, LeafCounts, PluginStatus, RootState,
+    RootStatus, RotationStatus, State,
 };

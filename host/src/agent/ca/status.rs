@@ -8,7 +8,7 @@ use chancery_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Agent;
-use crate::server::{AuthorityHost, EffectFailure};
+use crate::server::{AuthorityHost, EffectFailure, PluginInUse};
 
 /// Everything that an operator may want to know of the CA. Nothing in it is secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct CaStatus {
     pub provider: String,
     /// Which incarnation of a provider signs: it grows with each change.
     pub epoch: u64,
+    /// The plugin, if that is what signs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<PluginStatus>,
     /// `ModifyIndex` of the configuration.
     pub modify_index: u64,
     /// The roots that are trusted, the active one first, then by age.
@@ -44,6 +47,35 @@ pub struct CaStatus {
     pub difference: Option<String>,
     /// The time at the agent.
     pub now: Timestamp,
+}
+
+/// The plugin that signs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PluginStatus {
+    /// The name that it gives itself.
+    pub name: String,
+    /// Its version, in its own words.
+    pub version: String,
+    /// Where it was read.
+    pub path: String,
+    /// The SHA-256 of its file.
+    pub sha256: String,
+    /// When another file was not taken in its place, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<(Timestamp, String)>,
+}
+
+impl From<PluginInUse> for PluginStatus {
+    fn from(plugin: PluginInUse) -> Self {
+        Self {
+            name: plugin.name,
+            version: plugin.version,
+            path: plugin.path.display().to_string(),
+            sha256: plugin.sha256,
+            refused: plugin.refused.map(|refused| (refused.at, refused.reason)),
+        }
+    }
 }
 
 /// What the CA is doing.
@@ -235,6 +267,7 @@ impl CaStatus {
                 .configuration()
                 .map_or_else(String::new, |found| found.provider.clone()),
             epoch: record.map_or(0, |record| record.stage.epoch().number()),
+            plugin: host.plugin().map(PluginStatus::from),
             modify_index: authority
                 .configuration()
                 .map_or(0, |found| found.modify_index),

@@ -22,6 +22,21 @@ impl fmt::Display for CaStatus {
         }
         writeln!(f, "Trust domain:  {}", self.trust_domain)?;
         writeln!(f, "Provider:      {} (epoch {})", self.provider, self.epoch)?;
+        if let Some(plugin) = &self.plugin {
+            writeln!(
+                f,
+                "Plugin:        {} {}, {}",
+                plugin.name, plugin.version, plugin.path
+            )?;
+            writeln!(f, "               SHA-256 {}", plugin.sha256)?;
+            if let Some((at, reason)) = &plugin.refused {
+                let at = Moment(*at, self.now);
+                writeln!(
+                    f,
+                    "               another file was not taken {at}: {reason}"
+                )?;
+            }
+        }
         self.leafs(f)?;
         if let Some(intermediate) = &self.intermediate {
             let end = Moment(intermediate.not_after, self.now);

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use chancery_core::{Authority, CaConfiguration, Epoch, Memory, Step};
 use chancery_providers::{
-    CaOptions, CaProvider, ConfigureRequest, Deadlines, Guard, GuardSettings, Limits, create,
-    signature_check,
+    CaOptions, CaProvider, ConfigureRequest, Deadlines, Guard, GuardSettings, Limits, PluginFile,
+    Wasm, create_in, load_plugin, signature_check,
 };
 use tokio::sync::OnceCell;
 
-use super::{AuthorityFailure, AuthorityHost, lock};
+use super::{AuthorityFailure, AuthorityHost, lock, plugin};
 use crate::crypto;
 use crate::metrics::Metrics;
 
@@ -19,6 +19,8 @@ pub(super) struct Incarnation {
     pub(super) epoch: Epoch,
     pub(super) guard: Guard<Box<dyn CaProvider>>,
     pub(super) options: CaOptions,
+    /// The plugin, if that is what signs.
+    pub(super) plugin: Option<PluginFile>,
 }
 
 impl Incarnation {
@@ -50,6 +52,33 @@ impl Incarnations {
     /// Forgets all that `needed` does not want; calls under way on them end as they would.
     pub(super) fn retain(&self, needed: impl Fn(Epoch) -> bool) {
         lock(&self.ready).retain(|epoch, _| needed(*epoch));
+    }
+
+    /// The one of `epoch`, if it is at work.
+    pub(super) async fn ready(&self, epoch: Epoch) -> Option<Arc<Incarnation>> {
+        let slot = lock(&self.ready).get(&epoch).cloned()?;
+        let ready = slot.lock().await;
+        ready.clone()
+    }
+
+    /// Likewise, without waiting for one that is being configured.
+    pub(super) fn ready_now(&self, epoch: Epoch) -> Option<Arc<Incarnation>> {
+        let slot = lock(&self.ready).get(&epoch).cloned()?;
+        let ready = slot.try_lock().ok()?;
+        ready.clone()
+    }
+
+    /// Puts another in the place of `before`, if that is still at work; calls under way on it
+    /// end as they would.
+    pub(super) async fn replace(&self, before: &Arc<Incarnation>, by: Incarnation) -> bool {
+        let slot = lock(&self.ready).get(&before.epoch).cloned();
+        let Some(slot) = slot else { return false };
+        let mut ready = slot.lock().await;
+        let same = ready.as_ref().is_some_and(|it| Arc::ptr_eq(it, before));
+        if same {
+            *ready = Some(Arc::new(by));
+        }
+        same
     }
 
     pub(super) fn forget(&self, epoch: Epoch) {
@@ -96,6 +125,17 @@ impl AuthorityHost {
             secrets: self.open_secrets(configuration)?,
             state: memory.map(|memory| self.open_memory(memory)).transpose()?,
         };
+        let surroundings = &self.inner.surroundings;
+        let plugin = if name == plugin::PROVIDER {
+            let loaded = load_plugin(&configuration.options, surroundings).await;
+            Some(loaded.map_err(AuthorityFailure::Configure)?)
+        } else {
+            None
+        };
+        let provider: Box<dyn CaProvider> = match &plugin {
+            Some(file) => Box::new(Wasm::of(file.clone())),
+            None => create_in(name, surroundings).map_err(AuthorityFailure::Unknown)?,
+        };
         let clock = self.inner.server.clock();
         let settings = GuardSettings {
             algorithms: crypto::algorithms(),
@@ -105,7 +145,7 @@ impl AuthorityHost {
             limits: Limits::from(&options),
             observer: Arc::<Metrics>::clone(&self.inner.metrics),
         };
-        let mut guard = Guard::new(create(name).map_err(AuthorityFailure::Unknown)?, settings);
+        let mut guard = Guard::new(provider, settings);
         guard
             .configure(&request)
             .await
@@ -121,6 +161,7 @@ impl AuthorityHost {
             epoch,
             guard,
             options,
+            plugin,
         })
     }
 }

@@ -8,6 +8,7 @@ mod foresee;
 mod health;
 mod incarnation;
 mod issuer;
+mod plugin;
 mod run;
 mod secrets;
 mod slots;
@@ -22,7 +23,9 @@ use chancery_core::{
     AuthorityCommand, AuthorityError, CaConfiguration, Caller, Command, Datacenter, Epoch,
     Lifetimes, OperationId, ProposeError, TrustDomain,
 };
-use chancery_providers::{CaOptions, OptionMap, ProviderError, SecretOptions, create};
+use chancery_providers::{
+    CaOptions, OptionMap, ProviderError, SecretOptions, Surroundings, create,
+};
 
 use self::health::Health;
 use self::incarnation::{Incarnation, Incarnations};
@@ -36,6 +39,7 @@ use crate::store::{SealError, Sealer};
 pub use change::{Change, ChangeError, Changed};
 pub use desk::{SignError, SignedLeaf};
 pub use foresee::Foreseen;
+pub use plugin::{PluginInUse, RefusedReload, Reload};
 pub use run::EffectFailure;
 
 /// Why the authority could not be set up, or an effect not be carried out.
@@ -124,6 +128,8 @@ struct Inner {
     server: Server,
     sealer: Arc<Sealer>,
     datacenter: Datacenter,
+    surroundings: Surroundings,
+    plugin: plugin::Watched,
     incarnations: Incarnations,
     /// Effects that failed last time they were tried, by what they are about.
     failures: Mutex<HashMap<(&'static str, Option<Epoch>), EffectFailure>>,
@@ -143,12 +149,25 @@ impl AuthorityHost {
     /// An authority that has done nothing yet. [`AuthorityHost::run`] must run beside it.
     #[must_use]
     pub fn new(server: Server, sealer: Arc<Sealer>, datacenter: Datacenter) -> Self {
+        Self::within(server, sealer, datacenter, Surroundings::default())
+    }
+
+    /// Likewise, with folders that its providers may use.
+    #[must_use]
+    pub fn within(
+        server: Server,
+        sealer: Arc<Sealer>,
+        datacenter: Datacenter,
+        surroundings: Surroundings,
+    ) -> Self {
         let now = server.clock().now();
         Self {
             inner: Arc::new(Inner {
                 server,
                 sealer,
                 datacenter,
+                surroundings,
+                plugin: plugin::Watched::default(),
                 incarnations: Incarnations::default(),
                 failures: Mutex::default(),
                 given_up: Mutex::default(),

@@ -2,8 +2,8 @@
 //! accepted by every peer, whatever bundle it holds.
 
 use chancery_core::{
-    Der, Link, Namespace, NewIssuer, PeerRole, ServiceId, ServiceName, SpiffeId, TrustBundle,
-    TrustDomain, certificates_to_pem,
+    CaRoot, Der, Link, Namespace, NewIssuer, PeerRole, ServiceId, ServiceName, SpiffeId, Timestamp,
+    TrustBundle, TrustDomain, certificates_to_pem,
 };
 use chancery_providers::{LeafRequest, Validity};
 
@@ -30,7 +30,10 @@ impl AuthorityHost {
             .trust_domain()
             .ok_or(AuthorityFailure::NotFounded)?;
         let now = self.inner.server.clock().now().wall;
-        let leaf = self.trial_leaf(incarnation, issuer, trust_domain).await?;
+        let ends = issuer
+            .intermediate_life
+            .map_or(issuer.not_after, |life| life.not_after);
+        let leaf = self.trial_leaf(incarnation, ends, trust_domain).await?;
         let mut chain: Vec<&[u8]> = leaf.iter().map(Vec::as_slice).collect();
         for link in links {
             chain.push(link.certificate.as_bytes());
@@ -52,10 +55,30 @@ impl AuthorityHost {
         Ok(())
     }
 
+    /// Signs a leaf under the root that signs now and verifies it against that root alone.
+    pub(super) async fn try_again(
+        &self,
+        incarnation: &Incarnation,
+        root: &CaRoot,
+    ) -> Result<(), AuthorityFailure> {
+        let trust_domain = self.trust_domain()?;
+        let now = self.inner.server.clock().now().wall;
+        let ends = root.issuer_life().not_after;
+        let leaf = self.trial_leaf(incarnation, ends, &trust_domain).await?;
+        let chain: Vec<&[u8]> = leaf.iter().map(Vec::as_slice).collect();
+        let bundle = bundle_of(&trust_domain, &root.certificate)?;
+        for role in [PeerRole::Client, PeerRole::Server] {
+            bundle
+                .verify_peer(&chain, role, crypto::algorithms(), now)
+                .map_err(trial)?;
+        }
+        Ok(())
+    }
+
     async fn trial_leaf(
         &self,
         incarnation: &Incarnation,
-        issuer: &NewIssuer,
+        ends: Timestamp,
         trust_domain: &TrustDomain,
     ) -> Result<Vec<Vec<u8>>, AuthorityFailure> {
         let datacenter = self.inner.datacenter.clone();
@@ -72,9 +95,6 @@ impl AuthorityHost {
         let csr = key.request(trust_domain.clone(), datacenter);
         let csr = csr.map_err(trial)?;
         let now = self.inner.server.clock().now().wall;
-        let ends = issuer
-            .intermediate_life
-            .map_or(issuer.not_after, |life| life.not_after);
         let wanted = Validity::backdated(incarnation.options.leaf_cert_ttl, now);
         let validity = Validity {
             not_after: wanted.not_after.min(ends),
