@@ -83,8 +83,18 @@ impl Pair {
 
 impl Side {
     async fn start(kind: AgentKind) -> Result<Self, AgentError> {
+        let agent = Agent::start_named(kind, "n1").await?;
+        // An agent tells the catalog of its node a moment after the node is there.
+        eventually(SETTLED, async || {
+            let nodes = agent.get("/v1/catalog/nodes").await?.to_string();
+            match nodes.contains("consul-network-segment") {
+                true => Ok(()),
+                false => Err(AgentError::Unready { found: nodes }),
+            }
+        })
+        .await?;
         Ok(Self {
-            agent: Agent::start_named(kind, "n1").await?,
+            agent,
             kept: BTreeMap::new(),
         })
     }
