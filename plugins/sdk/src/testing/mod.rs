@@ -25,8 +25,8 @@ mod table;
 
 pub use self::host::Host;
 pub use self::requests::{
-    NOW, Subject, TRUST_DOMAIN, clean_up_request, cross_sign_request, intermediate_request, leaf_request,
-    root_request, sign_intermediate_request, verify,
+    NOW, Subject, TRUST_DOMAIN, clean_up_request, cross_sign_request, intermediate_request,
+    leaf_request, root_request, sign_intermediate_request, verify,
 };
 
 use crate::{

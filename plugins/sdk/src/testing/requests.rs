@@ -9,9 +9,9 @@ use super::held_key::HeldKey;
 use super::imports;
 use crate::certificate;
 use crate::{
-    Certificate, CleanUpRequest, CleanUpScope, CrossSignRequest, ExtendedKeyUsage, IntermediateRequest, IntermediateTemplate,
-    Key, KeyType, KeyUsages, LeafRequest, LeafTemplate, RootRequest, RootTemplate,
-    SignIntermediateRequest, Timestamp, Validity,
+    Certificate, CleanUpRequest, CleanUpScope, CrossSignRequest, ExtendedKeyUsage,
+    IntermediateRequest, IntermediateTemplate, Key, KeyType, KeyUsages, LeafRequest, LeafTemplate,
+    RootRequest, RootTemplate, SignIntermediateRequest, Timestamp, Validity,
 };
 
 /// The time of day in tests, unless a test says another: 2027-01-01T00:00:00Z.
