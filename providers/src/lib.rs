@@ -36,6 +36,7 @@
 //! |---|---|
 //! | `builtin` (default) | the built-in CA, and the conformance kit, which makes its keys with it |
 //! | `vault` (default) | HashiCorp Vault or OpenBao as the CA |
+//! | `wasm` (default) | a CA that is a WebAssembly component |
 #![deny(unsafe_code)]
 
 #[cfg(feature = "builtin")]
@@ -50,9 +51,13 @@ mod options;
 mod provider;
 mod registry;
 mod request;
+#[cfg(feature = "builtin")]
+mod secret_json;
 mod template;
 #[cfg(feature = "vault")]
 mod vault;
+#[cfg(feature = "wasm")]
+mod wasm;
 
 #[cfg(feature = "builtin")]
 pub use builtin::BuiltIn;
@@ -65,12 +70,14 @@ pub use options::{
     file_options, option_problems, same_name, split_secrets,
 };
 pub use provider::CaProvider;
-pub use registry::{check_options, create, names, signature_check};
+pub use registry::{Surroundings, check_options, create, create_in, names, signature_check};
 pub use request::{
     AcceptIntermediateRequest, Capabilities, CleanUpRequest, CleanUpScope, ConfigureRequest,
     CrossSignRequest, Description, ExtendedKeyUsage, IntermediateAnswer, IntermediateRequest,
     IntermediateTemplate, LeafRequest, LeafTemplate, Operation, RootAnswer, RootRequest,
-    RootTemplate, SignIntermediateRequest, Validity,
+    RootTemplate, SignIntermediateRequest, SignedLeaf, Validity,
 };
 #[cfg(feature = "vault")]
 pub use vault::{Vault, VaultRights, vault_policy};
+#[cfg(feature = "wasm")]
+pub use wasm::{PluginCounts, PluginFile, PluginOption, PluginStatus, Wasm, plugins};

@@ -20,7 +20,7 @@ use rustls_pki_types::CertificateDer;
 use crate::{
     AcceptIntermediateRequest, CleanUpRequest, ConfigureRequest, CrossSignRequest, Description,
     Finding, IntermediateAnswer, IntermediateRequest, LeafRequest, ProviderError, RootAnswer,
-    RootRequest, SignIntermediateRequest,
+    RootRequest, SignIntermediateRequest, SignedLeaf,
 };
 
 /// A certificate authority behind Chancery.
@@ -103,6 +103,20 @@ pub trait CaProvider: Send + Sync {
         request: &LeafRequest,
     ) -> Result<Vec<CertificateDer<'static>>, ProviderError>;
 
+    /// Signs a leaf as [`sign_leaf`](Self::sign_leaf) does, and says whose key signed it if this
+    /// process knows that because it made the signature itself, in this very call and over
+    /// exactly the bytes that the leaf says are signed.
+    ///
+    /// The guard need not verify such a signature if that key is the issuer's. Whoever cannot
+    /// be sure says nothing, as this default does: then it is verified.
+    async fn sign_leaf_vouched(&self, request: &LeafRequest) -> Result<SignedLeaf, ProviderError> {
+        let chain = self.sign_leaf(request).await?;
+        Ok(SignedLeaf {
+            chain,
+            signed_by: None,
+        })
+    }
+
     /// Signs an intermediate for another's key directly under the root.
     ///
     /// May be called twice (signs twice), concurrent. Nothing is persisted. Ends no later than
@@ -175,6 +189,10 @@ impl CaProvider for Box<dyn CaProvider> {
         request: &LeafRequest,
     ) -> Result<Vec<CertificateDer<'static>>, ProviderError> {
         (**self).sign_leaf(request).await
+    }
+
+    async fn sign_leaf_vouched(&self, request: &LeafRequest) -> Result<SignedLeaf, ProviderError> {
+        (**self).sign_leaf_vouched(request).await
     }
 
     async fn sign_intermediate(

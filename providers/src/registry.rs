@@ -1,15 +1,31 @@
 //! The list of providers. A new one is a folder and a line here.
 
+use std::path::PathBuf;
+
 use chancery_core::SignatureCheck;
 
 use crate::{CaProvider, ErrorKind, OptionMap, ProviderError, SecretOptions};
+
+/// Folders of this machine that the operator has given to providers. The default is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the host writes it out in full: a new field must be decided there"
+)]
+pub struct Surroundings {
+    /// Where plugins are found by name.
+    pub plugin_dir: Option<PathBuf>,
+    /// Where compiled plugins are kept, private to its owner; made when it is needed. Without it
+    /// nothing is kept.
+    pub cache_dir: Option<PathBuf>,
+}
 
 /// One kind of provider: the name that selects it, and how an empty one is made.
 struct Entry {
     name: &'static str,
     /// Whether its leafs' signatures are verified. Only code of this program is spared that.
     signatures: SignatureCheck,
-    make: fn() -> Box<dyn CaProvider>,
+    make: fn(&Surroundings) -> Box<dyn CaProvider>,
     /// Checks its options as far as that needs nobody else.
     check: fn(&OptionMap, &SecretOptions) -> Result<(), ProviderError>,
 }
@@ -19,27 +35,46 @@ const PROVIDERS: &[Entry] = &[
     Entry {
         name: crate::builtin::NAME,
         signatures: SignatureCheck::ParseOnly,
-        make: || Box::new(crate::BuiltIn::new()),
+        make: |_| Box::new(crate::BuiltIn::new()),
         check: crate::builtin::check_options,
     },
     #[cfg(feature = "vault")]
     Entry {
         name: crate::vault::NAME,
         signatures: SignatureCheck::Verify,
-        make: || Box::new(crate::Vault::new()),
+        make: |_| Box::new(crate::Vault::new()),
         check: crate::vault::check_options,
     },
+    #[cfg(feature = "wasm")]
+    Entry {
+        name: crate::wasm::NAME,
+        signatures: SignatureCheck::Verify,
+        make: |surroundings| Box::new(crate::Wasm::new(surroundings.clone())),
+        check: crate::wasm::check_options,
+    },
 ];
+
+/// Makes an empty, not yet configured provider of the kind `name`, which is given nothing of this
+/// machine.
+///
+/// # Errors
+/// As [`create_in`].
+pub fn create(name: &str) -> Result<Box<dyn CaProvider>, ProviderError> {
+    create_in(name, &Surroundings::default())
+}
 
 /// Makes an empty, not yet configured provider of the kind `name`.
 ///
 /// # Errors
 /// `Misconfigured` with Consul's text, `unknown CA provider "nope"`.
-pub fn create(name: &str) -> Result<Box<dyn CaProvider>, ProviderError> {
+pub fn create_in(
+    name: &str,
+    surroundings: &Surroundings,
+) -> Result<Box<dyn CaProvider>, ProviderError> {
     PROVIDERS
         .iter()
         .find(|entry| entry.name == name)
-        .map(|entry| (entry.make)())
+        .map(|entry| (entry.make)(surroundings))
         .ok_or_else(|| {
             ProviderError::new(
                 ErrorKind::Misconfigured,

@@ -255,6 +255,20 @@ pub struct LeafRequest {
     pub template: LeafTemplate,
 }
 
+/// A leaf as a provider signed it.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "an answer is complete: the guard must handle every part"
+)]
+pub struct SignedLeaf {
+    /// The leaf and what links it to the root, without the root.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The key that signed the leaf, a SubjectPublicKeyInfo in DER, if this process made the
+    /// signature itself and so need not verify it.
+    pub signed_by: Option<Vec<u8>>,
+}
+
 /// What a leaf shall say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(

@@ -3,6 +3,7 @@
 
 mod agent;
 mod canary;
+mod guests;
 mod harness;
 pub mod hostile;
 mod load;
@@ -15,6 +16,7 @@ mod vault;
 
 pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
 pub use canary::Canary;
+pub use guests::guest;
 pub use harness::{
     BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
     profile, target_directory,

@@ -6,26 +6,35 @@ use std::fmt::{self, Write as _};
 ///
 /// Control characters (C0, DEL, C1), line and paragraph separators, and the marks that reorder
 /// or hide text become `\u{…}`; a backslash is doubled so that the result is unambiguous. After
-/// [`Printable::MAX_BYTES`] of input the rest is replaced by its length.
+/// [`Printable::MAX_BYTES`] of input, or as many as were said, the rest is replaced by its length.
 #[derive(Clone, Copy, Debug)]
-pub struct Printable<'a>(&'a str);
+pub struct Printable<'a> {
+    text: &'a str,
+    most: usize,
+}
 
 impl<'a> Printable<'a> {
-    /// How many bytes of the text are shown.
+    /// How many bytes of the text are shown unless said otherwise.
     pub const MAX_BYTES: usize = 256;
 
     /// Wraps `text`; nothing is copied until it is shown.
     #[must_use]
     pub const fn new(text: &'a str) -> Self {
-        Self(text)
+        Self::up_to(text, Self::MAX_BYTES)
+    }
+
+    /// Wraps `text`, of which `most` bytes are shown.
+    #[must_use]
+    pub const fn up_to(text: &'a str, most: usize) -> Self {
+        Self { text, most }
     }
 }
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (offset, character) in self.0.char_indices() {
-            if offset + character.len_utf8() > Self::MAX_BYTES {
-                return write!(f, "… ({} bytes)", self.0.len());
+        for (offset, character) in self.text.char_indices() {
+            if offset + character.len_utf8() > self.most {
+                return write!(f, "… ({} bytes)", self.text.len());
             }
             match character {
                 '\\' => f.write_str("\\\\")?,

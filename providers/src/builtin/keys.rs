@@ -21,14 +21,14 @@ pub(super) const KINDS: [KeySpec; 6] = [
 
 /// A private key. rcgen keeps its PKCS #8 form beside it and does not wipe it by itself,
 /// hence the wrapper.
-pub(super) struct CaKey {
+pub(crate) struct CaKey {
     pair: Zeroizing<KeyPair>,
     kind: KeyKind,
 }
 
 impl CaKey {
     /// Makes a key. RSA takes up to seconds, so it never happens on a worker of the runtime.
-    pub(super) async fn generate(kind: KeySpec) -> Result<Self, ProviderError> {
+    pub(crate) async fn generate(kind: KeySpec) -> Result<Self, ProviderError> {
         if !kind.is_rsa() {
             return generate_now(kind);
         }
@@ -38,7 +38,7 @@ impl CaKey {
     }
 
     /// Reads what [`pkcs8`](Self::pkcs8) gave.
-    pub(super) fn from_pkcs8(kind: KeyKind, pkcs8: &Secret) -> Result<Self, ProviderError> {
+    pub(crate) fn from_pkcs8(kind: KeyKind, pkcs8: &Secret) -> Result<Self, ProviderError> {
         let der = PrivatePkcs8KeyDer::from(pkcs8.expose());
         // The decoder's reason is left out: it is about bytes of a key.
         let pair = algorithm(&kind)
@@ -56,23 +56,23 @@ impl CaKey {
     }
 
     /// Reads somebody's own key in any of the three forms, if it is of a kind that can be used.
-    pub(super) fn import(der: &PrivateKeyDer<'_>) -> Option<Self> {
+    pub(crate) fn import(der: &PrivateKeyDer<'_>) -> Option<Self> {
         let (kind, pkcs8) = to_pkcs8(der)?;
         Self::from_pkcs8(kind, &pkcs8).ok()
     }
 
     /// The private key in PKCS #8.
-    pub(super) fn pkcs8(&self) -> Secret {
+    pub(crate) fn pkcs8(&self) -> Secret {
         Secret::new(self.pair.serialized_der().to_vec())
     }
 
     /// Algorithm and size.
-    pub(super) const fn kind(&self) -> &KeyKind {
+    pub(crate) const fn kind(&self) -> &KeyKind {
         &self.kind
     }
 
     /// The public key as a SubjectPublicKeyInfo in DER.
-    pub(super) fn public_key(&self) -> Vec<u8> {
+    pub(crate) fn public_key(&self) -> Vec<u8> {
         self.pair.subject_public_key_info()
     }
 
@@ -159,7 +159,7 @@ fn algorithm(kind: &KeyKind) -> Option<&'static SignatureAlgorithm> {
 }
 
 /// The name of a kind in the state. Once released, a name never changes.
-pub(super) fn kind_name(kind: &KeyKind) -> String {
+pub(crate) fn kind_name(kind: &KeyKind) -> String {
     match kind {
         KeyKind::P256 => "ec-p256".to_owned(),
         KeyKind::P384 => "ec-p384".to_owned(),
@@ -170,7 +170,7 @@ pub(super) fn kind_name(kind: &KeyKind) -> String {
 }
 
 /// The kind of that name.
-pub(super) fn kind_named(name: &str) -> Option<KeyKind> {
+pub(crate) fn kind_named(name: &str) -> Option<KeyKind> {
     Some(match name {
         "ec-p256" => KeyKind::P256,
         "ec-p384" => KeyKind::P384,

@@ -12,6 +12,7 @@ use super::held::{Held, Intermediate, Pending, Root};
 use super::issuer::Issuer;
 use super::keys::{CaKey, kind_name, kind_named};
 use crate::ProviderError;
+use crate::secret_json::secret_json;
 
 const VERSION: u32 = 1;
 
@@ -72,14 +73,7 @@ pub(super) fn write(held: &Held) -> Result<Secret, ProviderError> {
             csr: STANDARD.encode(&pending.csr),
         }),
     };
-    // Counted first, so that the buffer never grows and leaves a copy of a key behind.
-    let mut size = Counter(0);
-    let written = serde_json::to_writer(&mut size, &state).and_then(|()| {
-        let mut bytes = Vec::with_capacity(size.0);
-        serde_json::to_writer(&mut bytes, &state).map(|()| bytes)
-    });
-    written
-        .map(Secret::new)
+    secret_json(&state)
         .map_err(|error| ProviderError::broken(format!("cannot write the CA's state: {error}")))
 }
 
@@ -184,17 +178,4 @@ fn decode(text: &str) -> Result<Vec<u8>, ProviderError> {
         .decode(text)
         .ok()
         .ok_or_else(|| ProviderError::broken("the CA's state holds bad base64"))
-}
-
-struct Counter(usize);
-
-impl std::io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

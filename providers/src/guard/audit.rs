@@ -10,7 +10,7 @@ use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
 use crate::{
     AcceptIntermediateRequest, CrossSignRequest, IntermediateAnswer, LeafRequest, ProviderError,
-    RootAnswer, SignIntermediateRequest,
+    RootAnswer, SignIntermediateRequest, SignedLeaf,
 };
 
 /// Checks answers, and remembers who may have signed them.
@@ -186,12 +186,13 @@ impl Auditor {
     pub(super) fn leaf(
         &self,
         request: &LeafRequest,
-        chain: Vec<CertificateDer<'static>>,
+        signed: SignedLeaf,
     ) -> Result<CheckedLeaf, ProviderError> {
         let identity = SpiffeId::parse(&request.template.uri).map_err(|error| {
             ProviderError::refused(format!("the leaf asked for has no identity: {error}"))
         })?;
         let issuers = self.issuers().leaf;
+        let SignedLeaf { chain, signed_by } = signed;
         let mut chain: Vec<Vec<u8>> = chain
             .into_iter()
             .map(|certificate| certificate.as_ref().to_vec())
@@ -206,7 +207,11 @@ impl Auditor {
                 not_after: request.template.validity.not_after,
                 issuer,
                 policy: &self.leaf_policy,
-                signature: self.leaf_signatures,
+                signature: match &signed_by {
+                    // This process made the signature, with this issuer's key.
+                    Some(key) if key == issuer.spki_der() => SignatureCheck::ParseOnly,
+                    _ => self.leaf_signatures,
+                },
             };
             let last = newest.peek().is_none();
             let offered = if last {

@@ -26,7 +26,7 @@ pub use self::observer::{Call, Ending, Observer, Outcome};
 use crate::{
     AcceptIntermediateRequest, CaProvider, CleanUpRequest, ConfigureRequest, CrossSignRequest,
     Description, Finding, IntermediateAnswer, IntermediateRequest, LeafRequest, Operation,
-    ProviderError, RootAnswer, RootRequest, SignIntermediateRequest, Stops,
+    ProviderError, RootAnswer, RootRequest, SignIntermediateRequest, SignedLeaf, Stops,
 };
 
 /// Wraps a provider; implements every method of the trait itself.
@@ -161,8 +161,8 @@ impl<P: CaProvider> Guard<P> {
                 .map_err(|error| attempts.give_up(error))?;
             attempts
                 .until_done(move || async move {
-                    let chain = self.provider.sign_leaf(request).await?;
-                    self.auditor.leaf(request, chain)
+                    let signed = self.provider.sign_leaf_vouched(request).await?;
+                    self.auditor.leaf(request, signed)
                 })
                 .await
         })
@@ -278,6 +278,13 @@ impl<P: CaProvider> CaProvider for Guard<P> {
             .cloned()
             .map(CertificateDer::from)
             .collect())
+    }
+
+    async fn sign_leaf_vouched(&self, request: &LeafRequest) -> Result<SignedLeaf, ProviderError> {
+        Ok(SignedLeaf {
+            chain: self.sign_leaf(request).await?,
+            signed_by: None,
+        })
     }
 
     async fn sign_intermediate(

@@ -45,7 +45,14 @@ fn find<'a>(options: &'a OptionMap, name: &str) -> Option<&'a Value> {
         .map(|(_, value)| value)
 }
 
-const FILES: [&str; 4] = ["CAFile", "CAPath", "CertFile", "KeyFile"];
+const FILES: [&str; 6] = [
+    "CAFile",
+    "CAPath",
+    "CertFile",
+    "HTTPCAFile",
+    "KeyFile",
+    "Path",
+];
 
 const PARAM_FILES: [&str; 5] = [
     "path",

@@ -13,6 +13,8 @@ use chancery_core::GoDuration;
 pub(crate) use self::decode::Decoder;
 pub use self::decode::same_name;
 pub use self::files::file_options;
+#[cfg(feature = "wasm")]
+pub(crate) use self::secrets::CONFIG;
 pub(crate) use self::secrets::PARAMS;
 pub use self::secrets::{SecretOptions, check_secrets, split_secrets};
 use crate::{KeySpec, ProviderError};
@@ -67,7 +69,7 @@ pub struct OptionProblem {
 }
 
 impl OptionProblem {
-    fn new(option: &str, text: impl Into<String>) -> Self {
+    pub(crate) fn new(option: &str, text: impl Into<String>) -> Self {
         Self {
             option: option.to_owned(),
             text: text.into(),

@@ -9,8 +9,8 @@ use super::OptionMap;
 use super::decode::{Decoder, same_name};
 use crate::ProviderError;
 
-/// Secret options by Consul's name (`PrivateKey`, `Token`, and `AuthMethod.Params` as the text of
-/// a JSON object). Their values do not print.
+/// Secret options by Consul's name (`PrivateKey`, `Token`), and `AuthMethod.Params` and a plugin's
+/// own `Config` as the text of a JSON object. Their values do not print.
 #[derive(Clone, Debug, Default)]
 pub struct SecretOptions(BTreeMap<&'static str, Secret>);
 
@@ -67,6 +67,13 @@ pub fn split_secrets(options: OptionMap) -> (OptionMap, SecretOptions) {
             None => {
                 plain.insert(key, value);
             }
+            Some(&CONFIG) if !value.is_string() => {
+                // Whatever it is: the provider says what is wrong with it, and nobody shows it.
+                if !value.is_null() && value != Value::Object(OptionMap::new()) {
+                    let text = value.to_string().into_bytes();
+                    secrets.0.insert(CONFIG, Secret::new(text));
+                }
+            }
             Some(name) => {
                 if let Value::String(text) = value
                     && !text.is_empty()
@@ -109,7 +116,10 @@ fn split_method(method: OptionMap, secrets: &mut SecretOptions) -> OptionMap {
 /// The parameters of `AuthMethod`, as a secret: passwords and tokens are among them.
 pub(crate) const PARAMS: &str = "AuthMethod.Params";
 
-const SECRET_NAMES: [&str; 3] = [PARAMS, "PrivateKey", "Token"];
+/// The options of a plugin itself, as a secret: which of them are is known to the plugin alone.
+pub(crate) const CONFIG: &str = "Config";
+
+const SECRET_NAMES: [&str; 4] = [PARAMS, CONFIG, "PrivateKey", "Token"];
 
 #[cfg(test)]
 mod tests {
@@ -183,6 +193,24 @@ mod tests {
             panic!("an object");
         };
         assert!(split_secrets(odd).0.is_empty());
+    }
+
+    #[test]
+    fn the_options_of_a_plugin_are_a_secret() {
+        let Value::Object(options) = json!({ "plugin": "my-ca", "config": { "token": "canary" } })
+        else {
+            panic!("an object");
+        };
+        let (plain, secrets) = split_secrets(options);
+        assert_eq!(Value::Object(plain), json!({ "plugin": "my-ca" }));
+        let config = secrets.find("Config").unwrap();
+        assert_eq!(config.expose(), br#"{"token":"canary"}"#);
+        // As it is opened again: a text that stands for itself.
+        let Value::Object(again) = json!({ "Config": r#"{"token":"canary"}"# }) else {
+            panic!("an object");
+        };
+        let (_, again) = split_secrets(again);
+        assert_eq!(again.find("Config").unwrap().expose(), config.expose());
     }
 
     #[test]

@@ -15,13 +15,12 @@ mod vet;
 
 use std::sync::Arc;
 
-use chancery_core::{KeyPolicy, Printable, Secret, certificates_from_pem};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use zeroize::Zeroize as _;
+use chancery_core::{Printable, Secret, certificates_from_pem};
+use rustls_pki_types::CertificateDer;
 
 pub(super) use self::vet::{Expectations, vet, vet_external};
 use super::basis::Basis;
+use super::import::read_key;
 use super::issuer::{Issuer, is_self_issued, parse};
 use super::keys::CaKey;
 use crate::options::Decoder;
@@ -138,7 +137,11 @@ impl Given {
 
     /// Reads the PEM, and joins the key and its certificate.
     pub(super) fn read(self, options: &CaOptions) -> Result<Source, ProviderError> {
-        let key = self.key.as_ref().map(read_key).transpose()?;
+        let key = self
+            .key
+            .as_ref()
+            .map(|pem| read_key("PrivateKey", pem))
+            .transpose()?;
         if self.certificates.is_empty() {
             return Ok(key.map_or(Source::Made(options.private_key), |key| {
                 Source::Key(Arc::new(key))
@@ -215,42 +218,6 @@ fn read_chain(text: &str) -> Result<Vec<CertificateDer<'static>>, ProviderError>
         }
     }
     Ok(chain)
-}
-
-/// The first private key of a PEM text. No reason is ever told that could quote it.
-fn read_key(pem: &Secret) -> Result<CaKey, ProviderError> {
-    let text = pem.expose();
-    let encrypted = |label: &[u8]| text.windows(label.len()).any(|window| window == label);
-    let mut der = match PrivateKeyDer::from_pem_slice(text) {
-        Ok(der) if !encrypted(b"Proc-Type: 4,ENCRYPTED") => der,
-        _ if encrypted(b"ENCRYPTED") => {
-            return Err(ProviderError::misconfigured(
-                "PrivateKey is encrypted: give it without a pass phrase, it is sealed before it \
-                 is stored",
-            ));
-        }
-        _ => {
-            return Err(ProviderError::misconfigured(
-                "PrivateKey holds no private key in PEM, allowed are EC PRIVATE KEY, RSA \
-                 PRIVATE KEY and PRIVATE KEY",
-            ));
-        }
-    };
-    let key = CaKey::import(&der);
-    der.zeroize();
-    let policy = KeyPolicy::peer();
-    let Some(key) = key else {
-        return Err(ProviderError::misconfigured(format!(
-            "PrivateKey is of a kind that cannot be used, allowed are {policy}"
-        )));
-    };
-    if !policy.allows(key.kind()) {
-        return Err(ProviderError::misconfigured(format!(
-            "PrivateKey is {}, allowed are {policy}",
-            key.kind()
-        )));
-    }
-    Ok(key)
 }
 
 fn join(certificate: CertificateDer<'static>, key: CaKey) -> Result<Issuer, ProviderError> {

@@ -1,0 +1,37 @@
+//! The story: an example plugin is built, loaded into the real sandbox, and put through the same
+//! checks as the built-in CA and Vault.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chancery_core::Timestamp;
+use chancery_providers::conformance::{self, Setup};
+use chancery_providers::{KeySpec, PluginFile, Wasm};
+use chancery_tests::guest;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn local_ca_passes_every_check() {
+    conforms("local-ca").await;
+}
+
+async fn conforms(package: &str) {
+    let path = guest(package).await;
+    let cache = tempfile::tempdir().unwrap();
+    let cache = cache.path().join("plugins");
+    let file = PluginFile::load(&path, None, Some(&cache)).await.unwrap();
+    assert_eq!(file.name(), package);
+    let algorithms = rustls::crypto::aws_lc_rs::default_provider()
+        .signature_verification_algorithms
+        .all;
+    let mut setup = Setup::new(algorithms, now(), KeySpec::EcP256);
+    setup.clock = Arc::new(now);
+    let path = path.to_string_lossy().into_owned();
+    setup.options.insert("path".to_owned(), path.into());
+    let report = conformance::run(|| Wasm::of(file.clone()), &setup).await;
+    assert!(report.passed(), "{report}");
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_unix(0).saturating_add(since)
+}
