@@ -155,7 +155,12 @@ fn check_kind(bytes: &[u8]) -> Result<(), LoadFailure> {
 
 fn invalid(error: &wasmtime::Error) -> LoadFailure {
     let reason = one_line(error);
-    if reason.contains("unexpected end") || reason.contains("unexpected-eof") {
+    let ends = [
+        "unexpected end",
+        "unexpected-eof",
+        "is out of bounds (bound",
+    ];
+    if ends.iter().any(|end| reason.contains(end)) {
         return LoadFailure::Truncated;
     }
     LoadFailure::Invalid(reason)

@@ -1,4 +1,3 @@
-use rcgen::PublicKeyData as _;
 use serde_json::json;
 
 use super::*;
@@ -144,7 +143,10 @@ fn a_private_key_reaches_the_plugin_as_its_name_only() {
     let named = OptionValue::Key("signing_key".to_owned());
     assert_eq!(checked.values, [("signing_key".to_owned(), named)]);
     let held = checked.keys.get("signing_key").unwrap();
-    assert_eq!(held.public_key_der(), made.subject_public_key_info());
+    assert_eq!(
+        held.public_key_der(),
+        rcgen::PublicKeyData::subject_public_key_info(&made)
+    );
     assert!(!format!("{checked:?}").contains("BEGIN"));
 }
 

@@ -304,6 +304,3 @@ const AT_ONCE: usize = 16;
 const MOST_WAITING: usize = 1_000;
 /// Instances that wait for calls.
 const MOST_IDLE: usize = 8;
-
-#[cfg(test)]
-mod tests;
