@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chancery_core::{
-    CheckedCsr, CsrPolicy, Datacenter, Namespace, OperationId, Serial, ServiceId, ServiceName,
-    SignatureCheck, SpiffeId, Timestamp, TrustDomain,
+    Datacenter, Namespace, OperationId, Serial, ServiceId, ServiceName, SignatureCheck, SpiffeId,
+    Timestamp, TrustDomain,
 };
 use chancery_providers::{
     BuiltIn, CaOptions, CaProvider, ConfigureRequest, Deadlines, Guard, GuardSettings,
@@ -98,8 +98,8 @@ impl Stage {
         ));
         let key = LeafKey::make(&identity, KeySpec::EcP256).await;
         let key = key.map_err(failed)?;
-        let policy = CsrPolicy::new(trust_domain.clone(), datacenter.clone());
-        let csr = CheckedCsr::parse(&key.csr, crypto::algorithms(), &policy).map_err(failed)?;
+        let csr = key.request(trust_domain.clone(), datacenter.clone());
+        let csr = csr.map_err(failed)?;
         let clock = Clock::start();
         let validity = Validity::backdated(HOUR, clock.now().wall);
         let leaf = LeafRequest::new(&csr, serial(9)?, validity);

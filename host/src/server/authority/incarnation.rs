@@ -54,31 +54,17 @@ impl Incarnations {
         lock(&self.ready).retain(|epoch, _| needed(*epoch));
     }
 
-    /// The one of `epoch`, if it is at work.
-    pub(super) async fn ready(&self, epoch: Epoch) -> Option<Arc<Incarnation>> {
-        let slot = lock(&self.ready).get(&epoch).cloned()?;
-        let ready = slot.lock().await;
-        ready.clone()
-    }
-
-    /// Likewise, without waiting for one that is being configured.
-    pub(super) fn ready_now(&self, epoch: Epoch) -> Option<Arc<Incarnation>> {
-        let slot = lock(&self.ready).get(&epoch).cloned()?;
-        let ready = slot.try_lock().ok()?;
-        ready.clone()
-    }
-
     /// Puts another in the place of `before`, if that is still at work; calls under way on it
     /// end as they would.
-    pub(super) async fn replace(&self, before: &Arc<Incarnation>, by: Incarnation) -> bool {
-        let slot = lock(&self.ready).get(&before.epoch).cloned();
-        let Some(slot) = slot else { return false };
-        let mut ready = slot.lock().await;
-        let same = ready.as_ref().is_some_and(|it| Arc::ptr_eq(it, before));
-        if same {
-            *ready = Some(Arc::new(by));
-        }
-        same
+    pub(super) fn replace(&self, before: &Arc<Incarnation>, by: Incarnation) -> bool {
+        let mut ready = lock(&self.ready);
+        let slot = ready.get_mut(&before.epoch);
+        let Some(slot) = slot.filter(|slot| slot.get().is_some_and(|it| Arc::ptr_eq(it, before)))
+        else {
+            return false;
+        };
+        *slot = Arc::new(OnceCell::new_with(Some(Arc::new(by))));
+        true
     }
 
     pub(super) fn forget(&self, epoch: Epoch) {

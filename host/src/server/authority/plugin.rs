@@ -93,7 +93,7 @@ impl AuthorityHost {
     pub fn plugin(&self) -> Option<PluginInUse> {
         let view = self.inner.server.view();
         let signing = view.state().authority().signing_view()?;
-        let incarnation = self.inner.incarnations.ready_now(signing.epoch)?;
+        let incarnation = self.inner.incarnations.at_work(signing.epoch)?;
         let file = incarnation.plugin.as_ref()?;
         let refused = lock(&self.inner.plugin.refused).clone();
         Some(PluginInUse {
@@ -156,7 +156,7 @@ impl AuthorityHost {
     /// present root, and lets it sign from then on. Whatever goes wrong, the old one goes on.
     pub async fn reload_plugin(&self) -> Reload {
         let _trying = self.inner.plugin.trying.lock().await;
-        let Some(running) = self.signing_plugin().await else {
+        let Some(running) = self.signing_plugin() else {
             return Reload::NoPlugin;
         };
         let Some(before) = &running.plugin else {
@@ -206,7 +206,7 @@ impl AuthorityHost {
         let same = now.memory(running.epoch).map(|it| it.sealed) == memory.map(|it| it.sealed);
         let quiet = now.record().is_some_and(|record| record.rotation.is_none());
         let name = made.plugin.as_ref().map(named).unwrap_or_default();
-        if !same || !quiet || !self.inner.incarnations.replace(&running, made).await {
+        if !same || !quiet || !self.inner.incarnations.replace(&running, made) {
             return Reload::Postponed;
         }
         *lock(&self.inner.plugin.refused) = None;
@@ -225,10 +225,10 @@ impl AuthorityHost {
     }
 
     /// The incarnation that signs, if it is at work and is a plugin.
-    async fn signing_plugin(&self) -> Option<Arc<Incarnation>> {
+    fn signing_plugin(&self) -> Option<Arc<Incarnation>> {
         let view = self.inner.server.view();
         let signing = view.state().authority().signing_view()?;
-        let ready = self.inner.incarnations.ready(signing.epoch).await?;
+        let ready = self.inner.incarnations.at_work(signing.epoch)?;
         ready.plugin.is_some().then_some(ready)
     }
 }
