@@ -16,7 +16,7 @@ use std::time::Duration;
 use chancery_tests::{Page, Terminal, eventually, target_directory};
 use serde_json::Value;
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 13] = [
     "CHANGELOG.md",
     "README.md",
     "core/README.md",
@@ -25,6 +25,10 @@ const PAGES: [&str; 9] = [
     "host/docs/http-api.md",
     "host/docs/operations.md",
     "host/docs/proxy.md",
+    "plugins/README.md",
+    "plugins/docs/compatibility.md",
+    "plugins/docs/security.md",
+    "plugins/docs/writing-a-ca-plugin.md",
     "providers/docs/vault.md",
 ];
 

@@ -3,6 +3,7 @@
 mod bench;
 mod given;
 mod inspect;
+mod new;
 mod test;
 
 use std::path::Path;
@@ -12,11 +13,12 @@ use clap::Subcommand;
 
 use super::context::{Context, Failure, finish};
 
-/// Try, look at and measure CA plugins
+/// Begin, try, look at and measure CA plugins
 #[derive(Debug, Subcommand)]
 pub(super) enum Plugin {
     Bench(bench::Bench),
     Inspect(inspect::Inspect),
+    New(new::New),
     Test(test::Test),
 }
 
@@ -25,6 +27,7 @@ impl Plugin {
         let result = match self {
             Self::Bench(command) => command.run(context),
             Self::Inspect(command) => command.run(context),
+            Self::New(command) => command.run(context),
             Self::Test(command) => command.run(context),
         };
         finish(context, result)
