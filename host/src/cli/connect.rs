@@ -10,7 +10,7 @@ use super::context::Context;
 #[derive(Debug, Subcommand)]
 pub(super) enum Connect {
     #[command(subcommand)]
-    Ca(Ca),
+    Ca(Box<Ca>),
     Proxy(Box<Proxy>),
 }
 

@@ -217,7 +217,7 @@ fn a_plugin_is_found_beside_the_file_and_its_own_options_are_secret() {
     );
     let ca = &config.connect.ca.config;
     let path = ca.settings["Path"].as_str().unwrap();
-    let path = std::path::Path::new(path);
+    let path = Path::new(path);
     assert!(
         path.is_absolute() && path.ends_with("my-ca.wasm"),
         "{path:?}"

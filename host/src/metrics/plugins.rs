@@ -10,15 +10,14 @@ use super::{counters, gauge_family};
 /// One family for each count. The label is the plugin's own name, of which there are as many as
 /// the operator has configured.
 pub(super) struct Plugins {
-    counts: Vec<(IntCounterVec, fn(&PluginCounts) -> u64)>,
+    counts: Vec<(IntCounterVec, Count)>,
     memory: IntGaugeVec,
 }
 
 impl Plugins {
     pub(super) fn new(registry: &Registry) -> Self {
-        let family = |(name, help, count): (&str, &str, fn(&PluginCounts) -> u64)| {
-            (counters(registry, name, help, &["plugin"]), count)
-        };
+        let family =
+            |(name, help, count): Family| (counters(registry, name, help, &["plugin"]), count);
         Self {
             counts: FAMILIES.into_iter().map(family).collect(),
             memory: gauge_family(
@@ -50,7 +49,11 @@ impl Plugins {
     }
 }
 
-type Family = (&'static str, &'static str, fn(&PluginCounts) -> u64);
+/// What of a plugin's counts a family shows.
+type Count = fn(&PluginCounts) -> u64;
+
+/// Its name, its help, and what it shows.
+type Family = (&'static str, &'static str, Count);
 
 const FAMILIES: [Family; 9] = [
     (

@@ -77,7 +77,7 @@ impl PluginFile {
         });
         let loaded = loaded
             .await
-            .map_err(|_: Cut| ProviderError::broken("loading a plugin ended by a fault"))?
+            .map_err(|_cut: Cut| ProviderError::broken("loading a plugin ended by a fault"))?
             .map_err(|failure| failure.at(path))?;
         let about = describe(Arc::clone(&loaded), lane).await?;
         Ok(Self(Arc::new(Described {

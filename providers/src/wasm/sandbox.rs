@@ -50,6 +50,9 @@ struct Kept {
     instance: Instance,
 }
 
+/// How a call ended: the instance with the plugin's answer, or a trap.
+type Ended<T> = wasmtime::Result<(Instance, Result<T, ProviderError>)>;
+
 /// What a call works on.
 pub(super) struct Work {
     pub(super) begins: Begins,
@@ -187,10 +190,7 @@ impl Sandbox {
         table: Table,
         writable: bool,
         call: v1::Call<T>,
-    ) -> Result<
-        impl Future<Output = wasmtime::Result<(Instance, Result<T, ProviderError>)>> + Send + use<T>,
-        ProviderError,
-    > {
+    ) -> Result<impl Future<Output = Ended<T>> + Send + use<T>, ProviderError> {
         let shared = engine::shared()?;
         let kept = if writable {
             None

@@ -118,7 +118,11 @@ fn answer_size(candidates: &[Candidate], trust_domains: &[String]) -> Outcome<us
 fn intend(candidate: &Candidate, from: usize, to: usize) -> Outcome<()> {
     let create = |number: usize| {
         let number = number + from;
-        let action = if number % 2 == 0 { "allow" } else { "deny" };
+        let action = if number.is_multiple_of(2) {
+            "allow"
+        } else {
+            "deny"
+        };
         let body = json!({
             "SourceName": format!("caller-{number}"), "DestinationName": "db", "Action": action,
         });

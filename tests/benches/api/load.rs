@@ -49,7 +49,7 @@ pub(crate) fn drive(
             .collect();
         let mut times = Vec::new();
         for worker in workers {
-            let done = worker.join().map_err(|_| "a worker panicked")?;
+            let done = worker.join().map_err(|_panic| "a worker panicked")?;
             times.append(&mut done?);
         }
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(times)

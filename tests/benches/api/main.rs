@@ -35,6 +35,9 @@ use self::candidate::Kind;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
+/// A part of the bench: takes its measures and compares them with the goals.
+type Part = fn(&Options, &mut Goals) -> Outcome<()>;
+
 /// How much is done.
 struct Options {
     /// Figures that are worth a judgement.
@@ -94,7 +97,7 @@ fn main() -> Outcome<()> {
         println!("a trial of an instant: no figure is judged, run `cargo bench` for that");
     }
     let mut goals = Goals::new();
-    let parts: [(&str, fn(&Options, &mut Goals) -> Outcome<()>); 5] = [
+    let parts: [(&str, Part); 5] = [
         ("authorize", authorize::measure),
         ("leafs", leafs::measure),
         ("writes", writes::measure),

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::stage::{Met, Outcome, meet};
 
-pub const MET_HERE: &[&str] = &[
+pub(crate) const MET_HERE: &[&str] = &[
     "calls_out_without_end",
     "connects_elsewhere",
     "follows_redirects",

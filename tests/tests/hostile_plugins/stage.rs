@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
-use chancery_core::Secret;
 use chancery_providers::{
     CaProvider, Deadlines, ErrorKind, Guard, GuardSettings, Limits, PluginFile, ProviderError,
     Wasm, signature_check,
@@ -16,7 +15,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// How the life of a plugin ends.
 #[derive(Clone, Copy, Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It is not loaded; the error says this.
     Reading(&'static str),
     /// It is not taken; the error says this.
@@ -30,7 +29,7 @@ pub enum Outcome {
 }
 
 /// What came of a plugin.
-pub struct Met {
+pub(crate) struct Met {
     guest: String,
     reading: Option<ProviderError>,
     configuring: Option<ProviderError>,
@@ -41,7 +40,7 @@ pub struct Met {
 const LONGEST: usize = 4 * 1024;
 
 /// Loads, configures and asks for a root and three leafs.
-pub async fn meet(guest: &str, more: Value) -> Met {
+pub(crate) async fn meet(guest: &str, more: Value) -> Met {
     record();
     let mut met = Met {
         guest: guest.to_owned(),
@@ -72,7 +71,7 @@ pub async fn meet(guest: &str, more: Value) -> Met {
 
 impl Met {
     /// Asserts how it ended, and that what was said about it can be read.
-    pub fn ended(&self, outcome: Outcome) {
+    pub(crate) fn ended(&self, outcome: Outcome) {
         let errors = self.reading.iter().chain(&self.configuring);
         for error in errors.chain(self.leafs.iter().filter_map(|leaf| leaf.as_ref().err())) {
             let text = error.report().to_string();
@@ -109,7 +108,7 @@ impl Met {
     }
 
     /// Asserts that the log holds this, and that nothing it wrote can be taken for another line.
-    pub fn said(&self, said: &str) {
+    pub(crate) fn said(&self, said: &str) {
         let log = LOG.0.lock().unwrap();
         let log = String::from_utf8_lossy(&log);
         let mut lines = log.lines().filter(|line| line.contains(&self.guest));
@@ -121,7 +120,7 @@ impl Met {
     }
 
     /// Asserts that an honest plugin in the same process signs.
-    pub async fn beside(&self) {
+    pub(crate) async fn beside(&self) {
         let honest = PluginFile::load(&Stage::guest("honest").await, None, None).await;
         let stage = Stage::set(honest.unwrap(), &json!({})).await.unwrap();
         stage.guard.issue_leaf(&leaf_request("web")).await.unwrap();
@@ -135,24 +134,23 @@ fn assert_says(error: Option<&ProviderError>, said: &str) {
 }
 
 /// A plugin that is configured and has a root.
-pub struct Stage {
-    pub guard: Guard<Wasm>,
-    pub state: Secret,
+pub(crate) struct Stage {
+    pub(crate) guard: Guard<Wasm>,
 }
 
 impl Stage {
     /// Where the hostile guests' sources are.
-    pub fn guests() -> PathBuf {
+    pub(crate) fn guests() -> PathBuf {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("guests/hostile")
     }
 
     /// The component of a guest.
-    pub async fn guest(name: &str) -> PathBuf {
+    pub(crate) async fn guest(name: &str) -> PathBuf {
         hostile_guest(name).await
     }
 
     /// Configures a plugin with `more` options, and asks it for its root.
-    pub async fn set(file: PluginFile, more: &Value) -> Result<Self, ProviderError> {
+    pub(crate) async fn set(file: PluginFile, more: &Value) -> Result<Self, ProviderError> {
         let settings = GuardSettings {
             algorithms: rustls::crypto::aws_lc_rs::default_provider()
                 .signature_verification_algorithms
@@ -173,8 +171,8 @@ impl Stage {
         guard
             .configure(&vault_configuration(&options, None))
             .await?;
-        let state = guard.root(&root_request(1, false)).await?.state;
-        Ok(Self { guard, state })
+        guard.root(&root_request(1, false)).await?;
+        Ok(Self { guard })
     }
 }
 

@@ -14,7 +14,7 @@ use super::context::{self, Context};
 /// Look into the catalog of services and nodes
 #[derive(Debug, Subcommand)]
 pub(super) enum Catalog {
-    Datacenters(datacenters::Datacenters),
+    Datacenters(Box<datacenters::Datacenters>),
     Nodes(Box<nodes::Nodes>),
     Services(Box<services::Services>),
 }
