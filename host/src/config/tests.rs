@@ -422,7 +422,7 @@ fn the_examples_of_the_manual_are_good() {
         }
         examples += 1;
     }
-    assert_eq!(examples, 2);
+    assert_eq!(examples, 3);
 }
 
 #[test]

@@ -44,10 +44,10 @@ fn agent(line: &str) -> (u16, String) {
 #[test]
 fn members_are_listed_in_the_order_of_their_names() {
     let server = Server::start(agent);
-    let head = "Node      Address        Status  Type     Build  Protocol  DC   Segment\n";
+    let head = "Node     Address        Status  Type     Build  Protocol  DC   Segment\n";
     let nameless = "a\\u{1b}  10.0.0.1:8301  failed  unknown\n";
-    let named = "b         10.0.0.1:8301  alive   server   1.8.7  2         dc1  <all>\n\
-                 z         10.0.0.1:8301  alive   client   < 0.3  2         dc1  <default>\n";
+    let named = "b        10.0.0.1:8301  alive   server   1.8.7  2         dc1  <all>\n\
+                 z        10.0.0.1:8301  alive   client   < 0.3  2         dc1  <default>\n";
     assert_eq!(
         server.run(&["members"]),
         ran(0, &format!("{head}{nameless}{named}"), "")
@@ -57,7 +57,7 @@ fn members_are_listed_in_the_order_of_their_names() {
         detailed,
         ran(
             0,
-            "Node      Address        Status  Tags\n\
+            "Node     Address        Status  Tags\n\
              a\\u{1b}  10.0.0.1:8301  failed  segment=<default>\n",
             ""
         )

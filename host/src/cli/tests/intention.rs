@@ -170,9 +170,9 @@ fn check_answers_by_exit_code() {
     assert_eq!(
         server.lines()[..3],
         [
-            "GET /v1/connect/intentions/check?source=web&destination=db&source-type=consul",
-            "GET /v1/connect/intentions/check?source=api&destination=db&source-type=consul",
-            "GET /v1/chancery/intentions/explain?source=a+b&destination=db",
+            "GET /v1/connect/intentions/check?destination=db&source=web&source-type=consul",
+            "GET /v1/connect/intentions/check?destination=db&source=api&source-type=consul",
+            "GET /v1/chancery/intentions/explain?destination=db&source=a+b",
         ]
     );
     assert_eq!(
