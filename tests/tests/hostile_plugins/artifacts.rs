@@ -27,13 +27,13 @@ async fn honest() -> Vec<u8> {
 
 #[tokio::test]
 async fn a_core_module_is_no_component() {
-    refused(b"\0asm\x01\0\0\0", "core module").await;
+    refused(b"\0asm\x01\0\0\0", "it is a WebAssembly module").await;
 }
 
 #[tokio::test]
 async fn a_text_is_no_component() {
-    refused(b"(component)", "not a WebAssembly component").await;
-    refused(b"", "not a WebAssembly component").await;
+    refused(b"(component)", "no WebAssembly file").await;
+    refused(b"", "empty").await;
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_huge_file_is_refused_unread() {
     let path = folder.path().join("file.wasm");
     let file = std::fs::File::create(&path).unwrap();
     file.set_len(1 << 40).unwrap();
-    refused_file(&path, "MiB").await;
+    refused_file(&path, "33554432").await;
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! Reading a plugin's file and making it runnable.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -73,7 +74,13 @@ impl LoadFailure {
 
 /// Reads a plugin's file, and no more of it than a plugin may have.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, LoadFailure> {
-    let file = File::open(path).map_err(LoadFailure::Unreadable)?;
+    // A pipe is looked at like a file and not waited for.
+    let at_once = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(at_once)
+        .open(path)
+        .map_err(LoadFailure::Unreadable)?;
     let found = file.metadata().map_err(LoadFailure::Unreadable)?;
     if !found.is_file() {
         let error = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");

@@ -11,6 +11,9 @@ use crate::der::{bits, extension, first, integer, name, octets, sequence, time, 
 /// The name of the root's key, and of the root in the state.
 pub const ROOT: &str = "root";
 
+/// When the root begins, in the state.
+const BEGIN: &str = "begin";
+
 /// What the honest CA says of itself.
 #[must_use]
 pub fn description() -> Description {
@@ -40,6 +43,8 @@ pub fn root(request: &RootRequest) -> Vec<u8> {
             let key = keys::generate(ROOT, request.template.key).expect("there is room");
             let root = self_signed(request, &key);
             state::set(ROOT, &root).expect("there is room");
+            let begin = request.template.validity.not_before.to_be_bytes();
+            state::set(BEGIN, &begin).expect("there is room");
             root
         }
     }
@@ -97,13 +102,19 @@ impl Leaf {
     #[must_use]
     pub fn wanted(request: &LeafRequest) -> Self {
         let template = &request.template;
+        let begin = state::get(BEGIN).and_then(|bytes| bytes.try_into().ok());
+        let begin = begin.map_or(i64::MIN, i64::from_be_bytes);
+        let validity = Validity {
+            not_before: template.validity.not_before.max(begin),
+            not_after: template.validity.not_after,
+        };
         Self {
             ca: false,
             common_name: template.common_name.clone(),
             names: uri(&template.uri),
             public_key: request.public_key.clone(),
             serial: template.serial.clone(),
-            validity: template.validity,
+            validity,
             more: Vec::new(),
         }
     }
