@@ -314,7 +314,7 @@ async fn a_hangup_ends_nothing() {
     agent.process().hang_up().unwrap();
     let said = agent
         .process()
-        .wait_printed("nothing is reloaded", Duration::from_secs(10));
+        .wait_printed("services were read again", Duration::from_secs(10));
     said.await.unwrap();
     assert!(sources(&agent).await.is_empty());
 }

@@ -141,7 +141,7 @@ async fn a_replaced_file_is_taken_while_leafs_are_signed_and_a_bad_one_is_not() 
     }
 
     stage.replace(&good[..good.len() / 2]);
-    stage.wait_told("damaged").await;
+    stage.wait_told("it ends too early").await;
     stage.replace(&std::fs::read(hostile_guest("honest").await).unwrap());
     stage.wait_told("hostile").await;
     assert_eq!(stage.status().await["plugin"]["sha256"], first);
