@@ -46,13 +46,13 @@ guests! {
     calls_back: Outcome::Leaf("crashed");
     changes_its_root: Outcome::Works;
     claims_what_it_cannot_do: Outcome::Works;
-    describes_itself_endlessly: Outcome::Reading("name");
+    describes_itself_endlessly: Outcome::Reading("too much data");
     fails_at_length: Outcome::Leaf("forged");
     fills_the_state: Outcome::Works, says "kept 6";
     floods_handles: Outcome::Leaf("crashed");
     floods_standard_output: Outcome::Works;
     floods_the_log: Outcome::Works, says "line 0";
-    grows_its_capabilities: Outcome::Configuring("capabilities");
+    grows_its_capabilities: Outcome::Configuring("claims the capability");
     has_a_name_with_escapes: Outcome::Reading("name");
     honest: Outcome::Works;
     lives_a_day_longer: Outcome::Rule("outlives_request");

@@ -109,14 +109,14 @@ impl Met {
 
     /// Asserts that the log holds this, and that nothing it wrote can be taken for another line.
     pub(crate) fn said(&self, said: &str) {
-        let log = LOG.0.lock().unwrap();
-        let log = String::from_utf8_lossy(&log);
-        let mut lines = log.lines().filter(|line| line.contains(&self.guest));
-        assert!(lines.any(|line| line.contains(said)), "{log}");
+        let log = LOG.0.lock().unwrap().clone();
+        let log = String::from_utf8(log).unwrap();
+        let guest = &self.guest;
+        assert!(log.contains(said), "{guest} did not say {said}");
         let odd = log
             .chars()
             .find(|character| character.is_control() && *character != '\n');
-        assert_eq!(odd, None, "{log}");
+        assert_eq!(odd, None, "{guest} wrote more than a line");
     }
 
     /// Asserts that an honest plugin in the same process signs.
