@@ -5,7 +5,7 @@ use std::path::Path;
 use chancery_providers::{ErrorKind, PluginFile};
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::stage::{LONG, Stage};
 
 async fn refused(bytes: &[u8], said: &str) {
     let folder = tempfile::tempdir().unwrap();
@@ -93,7 +93,7 @@ async fn a_plugin_that_is_replaced_on_disk_while_it_runs_goes_on() {
     plugin.extend([0, 4, 2, b'r', b'm', 1]);
     std::fs::write(&path, &plugin).unwrap();
     let file = PluginFile::load(&path, None, Some(&cache)).await.unwrap();
-    let stage = Stage::set(file, &json!({})).await.unwrap();
+    let stage = Stage::set(file, &json!({}), LONG).await.unwrap();
     let request = chancery_tests::leaf_request("web");
     stage.guard.issue_leaf(&request).await.unwrap();
     std::fs::write(&path, b"something else").unwrap();
@@ -106,7 +106,7 @@ async fn a_plugin_that_is_replaced_on_disk_while_it_runs_goes_on() {
     // And what is kept of it, spoilt, is not believed.
     std::fs::write(&path, &plugin).unwrap();
     let again = PluginFile::load(&path, None, Some(&cache)).await.unwrap();
-    let stage = Stage::set(again, &json!({})).await.unwrap();
+    let stage = Stage::set(again, &json!({}), LONG).await.unwrap();
     stage.guard.issue_leaf(&request).await.unwrap();
 }
 

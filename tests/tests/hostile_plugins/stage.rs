@@ -36,11 +36,20 @@ pub(crate) struct Met {
     leafs: Vec<Result<(), ProviderError>>,
 }
 
+/// For those that are to be late.
+pub(crate) const SHORT: Duration = Duration::from_millis(500);
+/// For all others.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
 /// The longest text of an error that anybody is shown.
 const LONGEST: usize = 4 * 1024;
 
-/// Loads, configures and asks for a root and three leafs.
-pub(crate) async fn meet(guest: &str, more: Value) -> Met {
+/// What is said of a plugin that takes too long.
+pub(crate) const LATE: &str = "no answer within";
+
+/// Loads, configures and asks for a root and four leafs. Patience is short only with those that
+/// are known to need all of it: a busy machine makes nobody else late.
+pub(crate) async fn meet(guest: &str, more: Value, ends: Outcome) -> Met {
     record();
     let mut met = Met {
         guest: guest.to_owned(),
@@ -55,14 +64,18 @@ pub(crate) async fn meet(guest: &str, more: Value) -> Met {
             return met;
         }
     };
-    let stage = match Stage::set(file, &more).await {
+    let patience = match ends {
+        Outcome::Leaf(LATE) | Outcome::Configuring(LATE) => SHORT,
+        _ => LONG,
+    };
+    let stage = match Stage::set(file, &more, patience).await {
         Ok(stage) => stage,
         Err(error) => {
             met.configuring = Some(error);
             return met;
         }
     };
-    for _ in 0..3 {
+    for _ in 0..4 {
         let leaf = stage.guard.issue_leaf(&leaf_request("web")).await;
         met.leafs.push(leaf.map(drop));
     }
@@ -122,7 +135,7 @@ impl Met {
     /// Asserts that an honest plugin in the same process signs.
     pub(crate) async fn beside(&self) {
         let honest = PluginFile::load(&Stage::guest("honest").await, None, None).await;
-        let stage = Stage::set(honest.unwrap(), &json!({})).await.unwrap();
+        let stage = Stage::set(honest.unwrap(), &json!({}), LONG).await.unwrap();
         stage.guard.issue_leaf(&leaf_request("web")).await.unwrap();
     }
 }
@@ -150,7 +163,11 @@ impl Stage {
     }
 
     /// Configures a plugin with `more` options, and asks it for its root.
-    pub(crate) async fn set(file: PluginFile, more: &Value) -> Result<Self, ProviderError> {
+    pub(crate) async fn set(
+        file: PluginFile,
+        more: &Value,
+        patience: Duration,
+    ) -> Result<Self, ProviderError> {
         let settings = GuardSettings {
             algorithms: rustls::crypto::aws_lc_rs::default_provider()
                 .signature_verification_algorithms
@@ -158,13 +175,16 @@ impl Stage {
             leaf_signatures: signature_check("wasm"),
             clock: Arc::new(now),
             deadlines: Deadlines {
-                leaf: Duration::from_secs(30),
+                leaf: 4 * patience,
                 ..Deadlines::default()
             },
             limits: Limits::NONE,
             observer: Arc::new(()),
         };
-        let mut options = json!({"path": file.path(), "timeout": "500ms"});
+        let mut options = json!({
+            "path": file.path(),
+            "timeout": format!("{}ms", patience.as_millis()),
+        });
         let all = options.as_object_mut().unwrap();
         all.extend(more.as_object().unwrap().clone());
         let mut guard = Guard::new(Wasm::of(file), settings);

@@ -1,18 +1,17 @@
-//! Writes a hundred megabytes to standard output.
+//! Writes to standard output without end.
 #![cfg(target_family = "wasm")]
 
-use hostile_guests::{Certificate, Error, Guest, LeafRequest, ca, guest};
+use hostile_guests::{Certificate, Error, Guest, LeafRequest, guest};
 
 struct FloodsStandardOutput;
 
 impl Guest for FloodsStandardOutput {
-    fn sign_leaf(request: LeafRequest) -> Result<Vec<Certificate>, Error> {
+    fn sign_leaf(_request: LeafRequest) -> Result<Vec<Certificate>, Error> {
         let line = "y".repeat(1024 * 1024);
-        for _ in 0..100 {
+        loop {
             println!("{line}");
             eprintln!("{line}");
         }
-        Ok(vec![ca::Leaf::wanted(&request).sign()])
     }
 }
 

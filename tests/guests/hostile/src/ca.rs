@@ -125,17 +125,18 @@ impl Leaf {
         self.sign_with(&keys::open(ROOT).expect("there is a root"))
     }
 
-    /// Signs it with `key`, as if that were the root's.
+    /// Signs it with `key`, and says that it was the root's.
     #[must_use]
     pub fn sign_with(&self, key: &Key) -> Vec<u8> {
         let root = state::get(ROOT).expect("there is a root");
+        let root_key = keys::open(ROOT).expect("there is a root").public_key();
         let constraints: &[u8] = if self.ca { &[0x01, 0x01, 0xff] } else { &[] };
         let extensions = [
             extension(19, true, &sequence(&[constraints])),
             extension(15, true, &[0x03, 0x02, 0x07, 0x80]),
             extension(37, false, &both_purposes()),
             extension(14, false, &octets(&key_id(&self.public_key))),
-            authority_key_id(&key.public_key()),
+            authority_key_id(&root_key),
             extension(17, false, &sequence(&[&self.names])),
             self.more.clone(),
         ];
