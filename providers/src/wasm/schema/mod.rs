@@ -231,6 +231,10 @@ fn from_text(kind: OptionKind, text: &str) -> Result<OptionValue, String> {
     };
     value.ok_or_else(|| {
         let (shown, wanted) = (Printable::new(text), wanted(kind));
+        if kind == OptionKind::Url && text.contains('@') {
+            // A password could stand there.
+            return format!("has something before an @, must be {wanted}");
+        }
         format!("is \"{shown}\", must be {wanted}")
     })
 }
