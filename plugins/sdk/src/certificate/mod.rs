@@ -1,6 +1,6 @@
 //! Certificates: reading those of others, writing one's own.
 //!
-//! [`Issuer`](crate::Issuer) signs under a certificate, [`root`] writes one that signs itself,
+//! [`Issuer`] signs under a certificate, [`root`] writes one that signs itself,
 //! and [`csr`] asks another CA. All of them write what the host's policy wants.
 
 mod der;

@@ -1,7 +1,7 @@
 //! Plugins that do what no plugin should: one file of `examples/` each, built for
 //! `wasm32-wasip2` by the tests that run them.
 //!
-//! All stand on one honest CA, [`Guest`]'s default methods, and differ from it in the one thing
+//! All stand on one honest CA, `Guest`'s default methods, and differ from it in the one thing
 //! that their name says. Without the target there is nothing here, so that the workspace builds.
 #![cfg(target_family = "wasm")]
 #![expect(
