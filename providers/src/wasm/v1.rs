@@ -205,6 +205,11 @@ pub(crate) fn check() -> Call<()> {
     })
 }
 
+/// No call at all: the instance is made ready for one.
+pub(crate) fn nothing() -> Call<()> {
+    Box::new(|_| Box::pin(async { Ok(Ok(())) }))
+}
+
 pub(crate) fn root(request: &RootRequest) -> Call<CertificateDer<'static>> {
     let template = &request.template;
     let request = wit::RootRequest {

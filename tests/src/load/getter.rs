@@ -8,7 +8,7 @@ use crate::load::connect;
 /// An answer is not larger, else it is not what was asked for.
 const LARGEST: usize = 1 << 20;
 
-/// One connection that is kept, over which one GET follows another. It takes next to no processor
+/// One connection that is kept, over which one request follows another. It takes next to no processor
 /// time, so that an agent which shares the machine with it is the one that is measured.
 #[derive(Debug)]
 pub struct Getter {
@@ -37,6 +37,23 @@ impl Getter {
     /// For any other status than 200, and when the answer does not come or does not end.
     pub fn get(&mut self, path: &str) -> io::Result<&[u8]> {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
+        self.ask(&request)
+    }
+
+    /// The answer to POST, alike.
+    ///
+    /// # Errors
+    /// As of [`get`](Self::get).
+    pub fn post(&mut self, path: &str, body: &str) -> io::Result<&[u8]> {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n{body}",
+            self.host,
+            body.len()
+        );
+        self.ask(&request)
+    }
+
+    fn ask(&mut self, request: &str) -> io::Result<&[u8]> {
         self.stream.write_all(request.as_bytes())?;
         self.read.clear();
         loop {
