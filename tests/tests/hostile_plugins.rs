@@ -9,6 +9,8 @@
 
 #[path = "hostile_plugins/artifacts.rs"]
 mod artifacts;
+#[path = "hostile_plugins/findings.rs"]
+mod findings;
 #[path = "hostile_plugins/network.rs"]
 mod network;
 #[path = "hostile_plugins/stage.rs"]
@@ -80,8 +82,10 @@ guests! {
     sleeps: Outcome::Leaf(LATE);
     takes_another_name: Outcome::Works;
     takes_another_serial: Outcome::Works;
+    tells_too_much: Outcome::Works;
     traps_always: Outcome::Leaf("crashed");
     traps_on_third_call: Outcome::Works;
+    traps_when_asked_how_it_is: Outcome::Works;
     wants_a_gibibyte_of_randomness: Outcome::Leaf("exceeds limit");
     writes_control_characters: Outcome::Works, says "forged";
     writes_while_signing: Outcome::Works, says "written: false, made: false";

@@ -6,6 +6,7 @@
 mod attempts;
 mod audit;
 mod breaker;
+mod findings;
 mod limits;
 mod observer;
 
@@ -317,7 +318,8 @@ impl<P: CaProvider> CaProvider for Guard<P> {
     async fn findings(&self) -> Vec<Finding> {
         let deadline = self.deadlines.leaf;
         let asked = tokio::time::timeout(deadline, self.provider.findings()).await;
-        asked.unwrap_or_else(|_elapsed| {
+        let found = asked.map(findings::fit_to_show);
+        found.unwrap_or_else(|_elapsed| {
             vec![Finding::new(
                 format!("provider {}", self.name),
                 format!("it did not say how it is within {} s", deadline.as_secs()),
