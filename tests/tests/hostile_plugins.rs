@@ -47,6 +47,7 @@ guests! {
     backdates: Outcome::Rule("starts_too_early");
     calls_back: Outcome::Configuring("cannot leave component instance");
     changes_its_root: Outcome::Works;
+    changes_what_it_signed: Outcome::Rule("signature");
     claims_what_it_cannot_do: Outcome::Works;
     describes_itself_endlessly: Outcome::Reading("too much data");
     fails_at_length: Outcome::Leaf("forged");
@@ -81,7 +82,7 @@ guests! {
     signs_with_another_key: Outcome::Rule("signature");
     sleeps: Outcome::Leaf(LATE);
     takes_another_name: Outcome::Works;
-    takes_another_serial: Outcome::Works;
+    takes_another_serial: Outcome::Rule("other_serial");
     tells_too_much: Outcome::Works;
     traps_always: Outcome::Leaf("crashed");
     traps_on_third_call: Outcome::Works;

@@ -109,8 +109,9 @@ impl<P: CaProvider> Guard<P> {
     /// A guard around `provider`.
     #[must_use]
     pub fn new(provider: P, settings: GuardSettings) -> Self {
+        let description = provider.describe();
         Self {
-            name: provider.describe().name,
+            name: description.name,
             provider,
             deadlines: settings.deadlines,
             gate: RwLock::new(Arc::new(Gate::new(settings.limits))),
@@ -118,6 +119,7 @@ impl<P: CaProvider> Guard<P> {
                 settings.algorithms,
                 settings.leaf_signatures,
                 Arc::clone(&settings.clock),
+                description.capabilities.chooses_serials,
             ),
             breakers: Breakers::default(),
             observer: settings.observer,
@@ -222,7 +224,12 @@ impl<P: CaProvider> CaProvider for Guard<P> {
         let watch = Watch::start(&*self.observer, &self.name, Operation::Configure);
         let answer = loop {
             match attempts.once(self.provider.configure(request)).await {
-                Ok(()) => break Ok(()),
+                Ok(()) => {
+                    // Only now it is known what this one can do.
+                    let capabilities = self.provider.describe().capabilities;
+                    self.auditor.expect_serials(capabilities.chooses_serials);
+                    break Ok(());
+                }
                 Err(error) => {
                     if let Err(error) = attempts.again(error).await {
                         break Err(error);
