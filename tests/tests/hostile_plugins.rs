@@ -13,6 +13,8 @@ mod artifacts;
 mod findings;
 #[path = "hostile_plugins/network.rs"]
 mod network;
+#[path = "hostile_plugins/pool.rs"]
+mod pool;
 #[path = "hostile_plugins/stage.rs"]
 mod stage;
 
