@@ -149,8 +149,8 @@ pub trait CaProvider: Send + Sync {
     ///
     /// Asked now and then, at any time after `configure`, concurrently with everything else; may
     /// ask the backend. What cannot be found out is a finding too. Nothing is persisted. Guard:
-    /// deadline, how many there are, lengths, what cannot be printed. The default has nothing to
-    /// say.
+    /// deadline, how many there are, lengths, what cannot be printed, far times. The default has
+    /// nothing to say.
     async fn findings(&self) -> Vec<Finding> {
         Vec::new()
     }

@@ -1,5 +1,7 @@
 //! What a provider says of itself, made fit to be shown.
 
+use std::time::Duration;
+
 use chancery_core::Printable;
 
 use crate::{Finding, Stops};
@@ -12,6 +14,7 @@ pub(super) fn fit_to_show(mut findings: Vec<Finding>) -> Vec<Finding> {
         show(&mut finding.subject, LONGEST_SUBJECT);
         show(&mut finding.what, LONGEST_TEXT);
         show(&mut finding.advice, LONGEST_TEXT);
+        finding.left = finding.left.map(|left| left.min(FURTHEST));
     }
     if more > 0 {
         findings.push(Finding::new(
@@ -33,6 +36,8 @@ const MOST: usize = 16;
 /// The name of a plugin is before what it says.
 const LONGEST_SUBJECT: usize = 64 + 48;
 const LONGEST_TEXT: usize = 1024;
+/// A century: a time whose year has more than four digits nobody can read back.
+const FURTHEST: Duration = Duration::from_secs(36_525 * 86_400);
 
 #[cfg(test)]
 mod tests {
@@ -64,6 +69,20 @@ mod tests {
         for text in fit_to_show(said).iter().flat_map(texts) {
             assert!(text.ends_with("x… (1048576 bytes)"), "{}", text.len());
             assert!(text.len() < LONGEST_TEXT + 32, "{}", text.len());
+        }
+    }
+
+    #[test]
+    fn no_time_is_further_away_than_anybody_plans() {
+        for (said, shown) in [
+            (Some(FURTHEST), Some(FURTHEST)),
+            (Some(FURTHEST + Duration::from_secs(1)), Some(FURTHEST)),
+            (Some(Duration::MAX), Some(FURTHEST)),
+            (None, None),
+        ] {
+            let mut finding = finding("API key", "it ends", "");
+            finding.left = said;
+            assert_eq!(fit_to_show(vec![finding])[0].left, shown);
         }
     }
 
