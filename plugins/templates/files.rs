@@ -98,6 +98,10 @@ pub(crate) const RUST: &[(&str, &str)] = &[
         include_str!("../sdk/src/error.rs"),
     ),
     (
+        "vendor/chancery-plugin/src/finding.rs",
+        include_str!("../sdk/src/finding.rs"),
+    ),
+    (
         "vendor/chancery-plugin/src/guest.rs",
         include_str!("../sdk/src/guest.rs"),
     ),
@@ -174,6 +178,10 @@ pub(crate) const RUST: &[(&str, &str)] = &[
         include_str!("../sdk/src/testing/tests.rs"),
     ),
     (
+        "vendor/chancery-plugin/wit/findings.wit",
+        include_str!("../wit/findings.wit"),
+    ),
+    (
         "vendor/chancery-plugin/wit/host.wit",
         include_str!("../wit/host.wit"),
     ),
@@ -215,6 +223,7 @@ pub(crate) const JS: &[(&str, &str)] = &[
         "src/sha256.js",
         include_str!("../examples/local-ca-js/src/sha256.js"),
     ),
+    ("wit/findings.wit", include_str!("../wit/findings.wit")),
     ("wit/host.wit", include_str!("../wit/host.wit")),
     ("wit/provider.wit", include_str!("../wit/provider.wit")),
     ("wit/types.wit", include_str!("../wit/types.wit")),
@@ -234,6 +243,7 @@ pub(crate) const PYTHON: &[(&str, &str)] = &[
         "requirements.txt",
         include_str!("../examples/local-ca-python/requirements.txt"),
     ),
+    ("wit/findings.wit", include_str!("../wit/findings.wit")),
     ("wit/host.wit", include_str!("../wit/host.wit")),
     ("wit/provider.wit", include_str!("../wit/provider.wit")),
     ("wit/types.wit", include_str!("../wit/types.wit")),

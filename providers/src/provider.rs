@@ -10,7 +10,7 @@
 //! | `sign_leaf` | signs | `<inter>/issuer/<id>/sign/leaf-cert` | `sign-leaf` |
 //! | `sign_intermediate` | signs | `<root>/issuer/<id>/sign-intermediate` | `sign-intermediate` |
 //! | `cross_sign` | signs | `<root>/issuer/<id>/sign-self-issued` | `cross-sign` |
-//! | `findings` | nothing | `auth/token/lookup-self` | nothing yet |
+//! | `findings` | nothing | `auth/token/lookup-self` | `findings.report` |
 //! | `clean_up` | forgets the keys | `DELETE <inter>/issuer/<id>`, `DELETE sys/mounts/<inter>` | `clean-up` |
 
 use async_trait::async_trait;
@@ -149,7 +149,8 @@ pub trait CaProvider: Send + Sync {
     ///
     /// Asked now and then, at any time after `configure`, concurrently with everything else; may
     /// ask the backend. What cannot be found out is a finding too. Nothing is persisted. Guard:
-    /// deadline. The default has nothing to say.
+    /// deadline, how many there are, lengths, what cannot be printed, far times. The default has
+    /// nothing to say.
     async fn findings(&self) -> Vec<Finding> {
         Vec::new()
     }

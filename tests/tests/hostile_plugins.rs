@@ -9,8 +9,12 @@
 
 #[path = "hostile_plugins/artifacts.rs"]
 mod artifacts;
+#[path = "hostile_plugins/findings.rs"]
+mod findings;
 #[path = "hostile_plugins/network.rs"]
 mod network;
+#[path = "hostile_plugins/pool.rs"]
+mod pool;
 #[path = "hostile_plugins/stage.rs"]
 mod stage;
 
@@ -45,6 +49,7 @@ guests! {
     backdates: Outcome::Rule("starts_too_early");
     calls_back: Outcome::Configuring("cannot leave component instance");
     changes_its_root: Outcome::Works;
+    changes_what_it_signed: Outcome::Rule("signature");
     claims_what_it_cannot_do: Outcome::Works;
     describes_itself_endlessly: Outcome::Reading("too much data");
     fails_at_length: Outcome::Leaf("forged");
@@ -79,9 +84,11 @@ guests! {
     signs_with_another_key: Outcome::Rule("signature");
     sleeps: Outcome::Leaf(LATE);
     takes_another_name: Outcome::Works;
-    takes_another_serial: Outcome::Works;
+    takes_another_serial: Outcome::Rule("other_serial");
+    tells_too_much: Outcome::Works;
     traps_always: Outcome::Leaf("crashed");
     traps_on_third_call: Outcome::Works;
+    traps_when_asked_how_it_is: Outcome::Works;
     wants_a_gibibyte_of_randomness: Outcome::Leaf("exceeds limit");
     writes_control_characters: Outcome::Works, says "forged";
     writes_while_signing: Outcome::Works, says "written: false, made: false";

@@ -11,10 +11,28 @@ use chancery_tests::guest;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn local_ca_passes_every_check() {
-    conforms("local-ca").await;
+    let file = conforms("local-ca").await;
+    assert_eq!(file.interface_version(), "1.1.0");
 }
 
-async fn conforms(package: &str) {
+/// Whoever built a plugin for the first version need not build it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_for_the_first_interface_passes_every_check() {
+    let file = conforms("first-interface").await;
+    assert_eq!(file.interface_version(), "1.0.0");
+    let bytes = std::fs::read(file.path()).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    for name in ["clock", "keys", "log", "provider", "state"] {
+        assert!(
+            text.contains(&format!("chancery:ca/{name}@1.0.0")),
+            "{name}"
+        );
+    }
+    assert!(!text.contains("chancery:ca/findings"));
+    assert!(!text.contains("@1.1.0"));
+}
+
+async fn conforms(package: &str) -> PluginFile {
     let path = guest(package).await;
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path().join("plugins");
@@ -29,6 +47,7 @@ async fn conforms(package: &str) {
     setup.options.insert("path".to_owned(), path.into());
     let report = conformance::run(|| Wasm::of(file.clone()), &setup).await;
     assert!(report.passed(), "{report}");
+    file
 }
 
 fn now() -> Timestamp {

@@ -8,7 +8,7 @@
 
 wit_bindgen::generate!({
     path: "wit",
-    world: "plugin",
+    world: "plugin-with-findings",
     pub_export_macro: true,
     export_macro_name: "export_provider",
     default_bindings_module: "chancery_plugin::bindings",

@@ -2,7 +2,7 @@
 
 use crate::{
     Capabilities, Certificate, CleanUpRequest, Config, ConfigureError, CrossSignRequest,
-    Description, Error, IntermediateAnswer, IntermediateRequest, LeafRequest, RootRequest,
+    Description, Error, Finding, IntermediateAnswer, IntermediateRequest, LeafRequest, RootRequest,
     SignIntermediateRequest,
 };
 
@@ -119,6 +119,15 @@ pub trait Ca {
     fn clean_up(&mut self, request: CleanUpRequest) -> Result<(), Error> {
         let _ = request;
         Ok(())
+    }
+
+    /// What will stop working, and when, for `chancery doctor`: a credential that ends, an issuer
+    /// at a CA elsewhere that does. No secrets.
+    ///
+    /// Comes now and then, and beside other calls on other instances; may ask the CA. What cannot
+    /// be found out is a finding too. By default there is nothing to say.
+    fn findings(&mut self) -> Vec<Finding> {
+        Vec::new()
     }
 }
 

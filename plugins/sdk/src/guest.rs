@@ -5,12 +5,13 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::bindings::chancery::ca::types;
-use crate::bindings::exports::chancery::ca::provider;
+use crate::bindings::exports::chancery::ca::{findings, provider};
 use crate::{
     Ca, Capabilities, Certificate, CleanUpRequest, CleanUpScope, Config, ConfigureError,
-    CrossSignRequest, Description, Error, ErrorKind, ExtendedKeyUsage, IntermediateAnswer,
+    CrossSignRequest, Description, Error, ErrorKind, ExtendedKeyUsage, Finding, IntermediateAnswer,
     IntermediateRequest, IntermediateTemplate, KeyUsages, LeafRequest, LeafTemplate, OptionKind,
-    OptionSpec, OptionValue, RootRequest, RootTemplate, SignIntermediateRequest, Validity, log,
+    OptionSpec, OptionValue, RootRequest, RootTemplate, SignIntermediateRequest, Stops, Validity,
+    log,
 };
 
 /// The exports of the plugin whose CA is `T`.
@@ -98,6 +99,13 @@ impl<T: Ca + 'static> provider::Guest for Guest<T> {
     }
 }
 
+impl<T: Ca + 'static> findings::Guest for Guest<T> {
+    fn report() -> Vec<findings::Finding> {
+        let found = with(|ca| Ok(ca.findings())).unwrap_or_default();
+        found.into_iter().map(Into::into).collect()
+    }
+}
+
 fn certificates(chain: Vec<Vec<u8>>) -> Vec<Certificate> {
     chain.into_iter().map(Certificate::from_der).collect()
 }
@@ -162,6 +170,22 @@ impl From<Capabilities> for provider::Capabilities {
         .into_iter()
         .filter(|(ours, _)| capabilities.contains(*ours))
         .fold(Self::empty(), |all, (_, theirs)| all | theirs)
+    }
+}
+
+impl From<Finding> for findings::Finding {
+    fn from(finding: Finding) -> Self {
+        Self {
+            subject: finding.subject,
+            what: finding.what,
+            advice: finding.advice,
+            at: finding.at,
+            stops: match finding.stops {
+                Stops::Nothing => findings::Stops::Nothing,
+                Stops::Rotation => findings::Stops::Rotation,
+                Stops::Signing => findings::Stops::Signing,
+            },
+        }
     }
 }
 

@@ -65,6 +65,7 @@ pub mod clock;
 mod config;
 mod description;
 mod error;
+mod finding;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod guest;
@@ -84,6 +85,7 @@ pub use self::clock::Timestamp;
 pub use self::config::{Config, FromOption, OptionValue, Options};
 pub use self::description::{Capabilities, Description, OptionKind, OptionSpec};
 pub use self::error::{ConfigureError, Error, ErrorKind};
+pub use self::finding::{Finding, Stops};
 pub use self::key::{Key, KeyType};
 pub use self::request::{
     CleanUpRequest, CleanUpScope, CrossSignRequest, ExtendedKeyUsage, IntermediateAnswer,

@@ -19,6 +19,8 @@ pub(super) struct Auditor {
     leaf_signatures: SignatureCheck,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     leaf_policy: LeafPolicy,
+    /// Whether leafs have the serial numbers that were asked for: the provider says so.
+    serials_as_asked: bool,
     issuers: RwLock<Issuers>,
 }
 
@@ -51,12 +53,14 @@ impl Auditor {
         algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
         leaf_signatures: SignatureCheck,
         clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+        serials_as_asked: bool,
     ) -> Self {
         Self {
             algorithms,
             leaf_signatures,
             clock,
             leaf_policy: LeafPolicy::issued(),
+            serials_as_asked,
             issuers: RwLock::default(),
         }
     }
@@ -182,6 +186,11 @@ impl Auditor {
         Ok(state)
     }
 
+    /// Says whether leafs have the serial numbers that were asked for.
+    pub(super) const fn expect_serials(&mut self, as_asked: bool) {
+        self.serials_as_asked = as_asked;
+    }
+
     /// A leaf is for the key and the identity it was asked for, and holds nothing else.
     pub(super) fn leaf(
         &self,
@@ -220,7 +229,7 @@ impl Auditor {
                 chain.clone()
             };
             match CheckedLeaf::check(offered, &expected, self.algorithms, now) {
-                Ok(leaf) => return Ok(leaf),
+                Ok(leaf) => return self.with_its_serial(request, leaf),
                 Err(violation) if last || !names_another_issuer(&violation) => {
                     return Err(ProviderError::violating(violation));
                 }
@@ -230,6 +239,26 @@ impl Auditor {
         Err(ProviderError::refused(
             "no issuer is known yet: the provider was not asked for its root",
         ))
+    }
+
+    /// What a provider says that it can do, it does.
+    fn with_its_serial(
+        &self,
+        request: &LeafRequest,
+        leaf: CheckedLeaf,
+    ) -> Result<CheckedLeaf, ProviderError> {
+        let asked_for = &request.template.serial;
+        if self.serials_as_asked && leaf.serial() != asked_for {
+            return Err(ProviderError::breaking(
+                "other_serial",
+                format!(
+                    "the leaf has the serial number {}, asked for was {asked_for}, and the \
+                     provider claims to take that (chooses-serials)",
+                    leaf.serial()
+                ),
+            ));
+        }
+        Ok(leaf)
     }
 
     /// An intermediate is for the key it was asked for, and was signed by the root.

@@ -6,6 +6,7 @@
 mod attempts;
 mod audit;
 mod breaker;
+mod findings;
 mod limits;
 mod observer;
 
@@ -108,8 +109,9 @@ impl<P: CaProvider> Guard<P> {
     /// A guard around `provider`.
     #[must_use]
     pub fn new(provider: P, settings: GuardSettings) -> Self {
+        let description = provider.describe();
         Self {
-            name: provider.describe().name,
+            name: description.name,
             provider,
             deadlines: settings.deadlines,
             gate: RwLock::new(Arc::new(Gate::new(settings.limits))),
@@ -117,6 +119,7 @@ impl<P: CaProvider> Guard<P> {
                 settings.algorithms,
                 settings.leaf_signatures,
                 Arc::clone(&settings.clock),
+                description.capabilities.chooses_serials,
             ),
             breakers: Breakers::default(),
             observer: settings.observer,
@@ -221,7 +224,12 @@ impl<P: CaProvider> CaProvider for Guard<P> {
         let watch = Watch::start(&*self.observer, &self.name, Operation::Configure);
         let answer = loop {
             match attempts.once(self.provider.configure(request)).await {
-                Ok(()) => break Ok(()),
+                Ok(()) => {
+                    // Only now it is known what this one can do.
+                    let capabilities = self.provider.describe().capabilities;
+                    self.auditor.expect_serials(capabilities.chooses_serials);
+                    break Ok(());
+                }
                 Err(error) => {
                     if let Err(error) = attempts.again(error).await {
                         break Err(error);
@@ -317,7 +325,8 @@ impl<P: CaProvider> CaProvider for Guard<P> {
     async fn findings(&self) -> Vec<Finding> {
         let deadline = self.deadlines.leaf;
         let asked = tokio::time::timeout(deadline, self.provider.findings()).await;
-        asked.unwrap_or_else(|_elapsed| {
+        let found = asked.map(findings::fit_to_show);
+        found.unwrap_or_else(|_elapsed| {
             vec![Finding::new(
                 format!("provider {}", self.name),
                 format!("it did not say how it is within {} s", deadline.as_secs()),

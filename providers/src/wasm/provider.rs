@@ -25,9 +25,9 @@ use super::v1::{self, Configuration, Intermediate};
 use crate::registry::Surroundings;
 use crate::{
     AcceptIntermediateRequest, CaProvider, Capabilities, CleanUpRequest, ConfigureRequest,
-    CrossSignRequest, DecodedOptions, Description, IntermediateAnswer, IntermediateRequest,
-    KeySpec, LeafRequest, OptionMap, ProviderError, RootAnswer, RootRequest, SecretOptions,
-    SignIntermediateRequest, SignedLeaf,
+    CrossSignRequest, DecodedOptions, Description, Finding, IntermediateAnswer,
+    IntermediateRequest, KeySpec, LeafRequest, OptionMap, ProviderError, RootAnswer, RootRequest,
+    SecretOptions, SignIntermediateRequest, SignedLeaf, Stops,
 };
 
 /// The name that selects this provider in a configuration.
@@ -309,8 +309,31 @@ impl CaProvider for Wasm {
         Ok(())
     }
 
-    async fn findings(&self) -> Vec<crate::Finding> {
-        Vec::new()
+    async fn findings(&self) -> Vec<Finding> {
+        let (Some(running), Some(file)) = (&self.running, &self.file) else {
+            return Vec::new();
+        };
+        let described = &file.0;
+        if running.check_alive().is_err() || !described.loaded.prepared.says_findings() {
+            return Vec::new();
+        }
+        let name = &described.about.name;
+        match running.ask(Begins::Apart, v1::findings(now())).await {
+            Ok(mut findings) => {
+                for finding in &mut findings {
+                    // Nobody shall take it for the agent's own word.
+                    finding.subject = format!("plugin {name}: {}", finding.subject);
+                }
+                findings
+            }
+            Err(error) => vec![Finding::new(
+                format!("plugin {name}"),
+                format!("it does not say how it is: {error}"),
+                "see the plugin's lines in the log",
+                None,
+                Stops::Nothing,
+            )],
+        }
     }
 }
 

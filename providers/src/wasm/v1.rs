@@ -8,13 +8,14 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chancery_core::Printable;
+use chancery_core::{Printable, Timestamp};
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 use wasmtime::Store;
-use wasmtime::component::{Component, HasSelf, Linker, Resource};
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker, Resource};
 
 use self::bindings::chancery::ca::{clock, keys, log, state, types};
 use self::bindings::exports::chancery::ca::provider as wit;
+use self::optional::exports::chancery::ca::findings;
 use super::counters::Counters;
 use super::guest::Guest;
 use super::held_key::HeldKey;
@@ -23,8 +24,8 @@ use super::table::{KeyRefusal, Table};
 use super::{engine, limits};
 use crate::{
     AcceptIntermediateRequest, Capabilities, CleanUpRequest, CleanUpScope, CrossSignRequest,
-    ErrorKind, ExtendedKeyUsage, IntermediateRequest, IntermediateTemplate, KeySpec, LeafRequest,
-    ProviderError, RootRequest, SignIntermediateRequest, Validity,
+    ErrorKind, ExtendedKeyUsage, Finding, IntermediateRequest, IntermediateTemplate, KeySpec,
+    LeafRequest, ProviderError, RootRequest, SignIntermediateRequest, Stops, Validity,
 };
 
 mod bindings {
@@ -37,6 +38,21 @@ mod bindings {
         },
         exports: { default: async },
         with: { "chancery:ca/keys.key": super::Key },
+    });
+}
+
+/// What a plugin need not export.
+mod optional {
+    wasmtime::component::bindgen!({
+        path: "../plugins/wit",
+        inline: "
+            package chancery:optional;
+            world says-findings { export chancery:ca/findings@1.1.0; }
+        ",
+        world: "chancery:optional/says-findings",
+        imports: { default: trappable },
+        exports: { default: async },
+        with: { "chancery:ca/types": super::bindings::chancery::ca::types },
     });
 }
 
@@ -54,12 +70,18 @@ pub(crate) type Call<T> = Box<
 >;
 
 /// A component whose imports are all there.
-pub(crate) struct Prepared(bindings::PluginPre<Guest>);
+pub(crate) struct Prepared {
+    instance: InstancePre<Guest>,
+    plugin: bindings::PluginIndices,
+    /// Of one that exports them: 1.0 did not have them, and later ones need not.
+    findings: Option<optional::SaysFindingsIndices>,
+}
 
 /// A running copy of a plugin, with its memory.
 pub(crate) struct Instance {
     store: Store<Guest>,
     plugin: bindings::Plugin,
+    findings: Option<optional::SaysFindings>,
     configured: bool,
 }
 
@@ -88,21 +110,37 @@ pub(crate) enum Intermediate {
 impl Prepared {
     /// Finds all that the component imports, and that its exports have the right types.
     pub(crate) fn new(component: &Component) -> wasmtime::Result<Self> {
-        let prepared = linker()?.instantiate_pre(component)?;
-        Ok(Self(bindings::PluginPre::new(prepared)?))
+        let instance = linker()?.instantiate_pre(component)?;
+        let says_findings = component.get_export_index(None, FINDINGS).is_some();
+        Ok(Self {
+            plugin: bindings::PluginIndices::new(&instance)?,
+            findings: says_findings
+                .then(|| optional::SaysFindingsIndices::new(&instance))
+                .transpose()?,
+            instance,
+        })
+    }
+
+    /// Whether it says what will stop working.
+    pub(crate) const fn says_findings(&self) -> bool {
+        self.findings.is_some()
     }
 
     pub(crate) async fn instantiate(&self, guest: Guest) -> wasmtime::Result<Instance> {
-        let mut store = Store::new(self.0.engine(), guest);
+        let mut store = Store::new(self.instance.engine(), guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(limits::HANDED_OVER);
         store.set_max_component_handles(limits::HANDLES);
         store.epoch_deadline_async_yield_and_update(1);
         store.set_epoch_deadline(engine::IN_PLACE_TICKS);
-        let plugin = self.0.instantiate_async(&mut store).await?;
+        let instance = self.instance.instantiate_async(&mut store).await?;
+        let findings = self.findings.as_ref();
         Ok(Instance {
+            plugin: self.plugin.load(&mut store, &instance)?,
+            findings: findings
+                .map(|it| it.load(&mut store, &instance))
+                .transpose()?,
             store,
-            plugin,
             configured: false,
         })
     }
@@ -348,6 +386,20 @@ pub(crate) fn clean_up(request: &CleanUpRequest) -> Call<()> {
     })
 }
 
+/// What the plugin says of itself, at the moment `now`; nothing if it never does.
+pub(crate) fn findings(now: Timestamp) -> Call<Vec<Finding>> {
+    Box::new(move |it| {
+        Box::pin(async move {
+            let Some(findings) = &it.findings else {
+                return Ok(Ok(Vec::new()));
+            };
+            let findings = findings.chancery_ca_findings();
+            let said = findings.call_report(&mut it.store).await?;
+            Ok(Ok(said.into_iter().map(|it| finding(it, now)).collect()))
+        })
+    })
+}
+
 impl types::Host for Guest {}
 
 impl log::Host for Guest {
@@ -545,6 +597,22 @@ fn option_value(value: OptionValue) -> wit::OptionValue {
     }
 }
 
+/// What its texts hold the guard looks at, as at those of any provider.
+fn finding(said: findings::Finding, now: Timestamp) -> Finding {
+    let left = said.at.map(|at| at.saturating_sub(now.unix_seconds()));
+    Finding {
+        subject: said.subject,
+        what: said.what,
+        advice: said.advice,
+        left: left.map(|it| Duration::from_secs(u64::try_from(it).unwrap_or_default())),
+        stops: match said.stops {
+            findings::Stops::Nothing => Stops::Nothing,
+            findings::Stops::Rotation => Stops::Rotation,
+            findings::Stops::Signing => Stops::Signing,
+        },
+    }
+}
+
 fn configure_error(said: wit::ConfigureError) -> ProviderError {
     match said {
         wit::ConfigureError::Failed(error) => refusal(error),
@@ -663,6 +731,7 @@ const fn key_spec(key: types::KeyType) -> KeySpec {
     }
 }
 
+const FINDINGS: &str = "chancery:ca/findings@1.1.0";
 const LONGEST_NAME: usize = 32;
 const LONGEST_MESSAGE: usize = 1024;
 /// No plugin puts its CA to sleep for longer by one answer.

@@ -46,8 +46,10 @@ async fn a_component_that_was_cut_off_is_refused() {
 
 #[tokio::test]
 async fn a_newer_interface_is_named() {
-    let newer = replaced(&honest().await, "@1.0.0", "@2.0.0");
-    refused(&newer, "chancery:ca 2.0.0").await;
+    for version in ["2.0.0", "1.9.0"] {
+        let newer = replaced(&honest().await, "@1.1.0", &format!("@{version}"));
+        refused(&newer, &format!("chancery:ca {version}")).await;
+    }
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@
 // holds in memory as long as the instance lives, which may be one call: what must stay goes into
 // `state` and `keys`.
 
-import keys from "chancery:ca/keys@1.0.0";
-import state from "chancery:ca/state@1.0.0";
+import keys from "chancery:ca/keys@1.1.0";
+import state from "chancery:ca/state@1.1.0";
 
 import { Issuer, error, text, root as writeRoot } from "./certificate.js";
 

@@ -12,8 +12,8 @@ use crate::http::{HttpError, Request, Response};
 use crate::log::Level;
 use crate::{
     Ca, Capabilities, Certificate, CleanUpRequest, Config, ConfigureError, CrossSignRequest, Error,
-    IntermediateAnswer, IntermediateRequest, LeafRequest, RootRequest, SignIntermediateRequest,
-    Timestamp,
+    Finding, IntermediateAnswer, IntermediateRequest, LeafRequest, RootRequest,
+    SignIntermediateRequest, Timestamp,
 };
 
 /// Where a plugin whose CA is `C` runs in a test.
@@ -136,6 +136,14 @@ impl<C: Ca> Host<C> {
     /// The plugin's.
     pub fn check(&self) -> Result<(), Error> {
         self.ask(false, Ca::check)
+    }
+
+    /// [`Ca::findings`]
+    ///
+    /// # Errors
+    /// What it says of its options.
+    pub fn findings(&self) -> Result<Vec<Finding>, Error> {
+        self.ask(false, |ca| Ok(ca.findings()))
     }
 
     /// [`Ca::root`]

@@ -137,6 +137,7 @@ fn what_is_not_implemented_is_refused() {
     for answer in answers {
         assert_eq!(answer.unwrap_err().kind(), ErrorKind::Refused);
     }
+    assert_eq!(host.findings(), Ok(Vec::new()));
     host.clean_up(CleanUpRequest {
         scope: CleanUpScope::Everything,
         keep: Vec::new(),

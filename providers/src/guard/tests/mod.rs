@@ -1,12 +1,13 @@
 mod breaker;
 mod observer;
 mod own_root;
+mod vouched;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use chancery_core::{Datacenter, KeyUsages, TrustDomain, Violation};
+use chancery_core::{Datacenter, KeyUsages, Serial, TrustDomain, Violation};
 use tokio::time::Instant;
 
 use super::*;
@@ -21,6 +22,12 @@ struct Scripted {
     slowness: Duration,
     calls: AtomicU32,
     forge: Option<fn(&mut LeafRequest)>,
+    /// Whether it breaks the signatures of its leafs.
+    spoils: bool,
+    /// With whose key it says that it signed.
+    vouches: Option<Vec<u8>>,
+    /// Whether it says that it does not take serial numbers.
+    no_serials: bool,
 }
 
 impl Scripted {
@@ -42,7 +49,9 @@ impl Scripted {
 #[async_trait]
 impl CaProvider for Scripted {
     fn describe(&self) -> Description {
-        self.inner.describe()
+        let mut description = self.inner.describe();
+        description.capabilities.chooses_serials &= !self.no_serials;
+        description
     }
 
     async fn configure(&mut self, request: &ConfigureRequest) -> Result<(), ProviderError> {
@@ -77,7 +86,20 @@ impl CaProvider for Scripted {
         if let Some(forge) = self.forge {
             forge(&mut request);
         }
-        self.inner.sign_leaf(&request).await
+        let mut chain = self.inner.sign_leaf(&request).await?;
+        if self.spoils {
+            let mut leaf = chain[0].to_vec();
+            *leaf.last_mut().unwrap() ^= 1;
+            chain[0] = leaf.into();
+        }
+        Ok(chain)
+    }
+
+    async fn sign_leaf_vouched(&self, request: &LeafRequest) -> Result<SignedLeaf, ProviderError> {
+        Ok(SignedLeaf {
+            chain: self.sign_leaf(request).await?,
+            signed_by: self.vouches.clone(),
+        })
     }
 
     async fn sign_intermediate(
@@ -104,6 +126,16 @@ fn everything() -> CleanUpRequest {
     CleanUpRequest {
         scope: CleanUpScope::Everything,
         keep: Vec::new(),
+    }
+}
+
+fn configuration() -> ConfigureRequest {
+    ConfigureRequest {
+        trust_domain: TrustDomain::parse(fixture::DOMAIN).unwrap(),
+        datacenter: Datacenter::parse("dc1").unwrap(),
+        options: serde_json::Map::new(),
+        secrets: SecretOptions::default(),
+        state: None,
     }
 }
 
@@ -231,14 +263,7 @@ async fn a_provider_that_hangs_is_cut_off_at_the_deadline() {
 async fn configuring_is_retried_too() {
     let provider = Scripted::failing([unavailable()]);
     let mut guard = Guard::new(provider, settings(Limits::NONE));
-    let request = ConfigureRequest {
-        trust_domain: TrustDomain::parse(fixture::DOMAIN).unwrap(),
-        datacenter: Datacenter::parse("dc1").unwrap(),
-        options: serde_json::Map::new(),
-        secrets: SecretOptions::default(),
-        state: None,
-    };
-    guard.configure(&request).await.unwrap();
+    guard.configure(&configuration()).await.unwrap();
     assert_eq!(guard.provider.calls.load(Ordering::Relaxed), 2);
 }
 
@@ -291,6 +316,37 @@ async fn a_leaf_that_breaks_the_policy_is_refused_by_its_rule() {
         assert_eq!(error.kind(), ErrorKind::Broken, "{place}: {error}");
         assert!(is_rule(error.violation().unwrap()), "{place}: {error}");
     }
+}
+
+#[tokio::test]
+async fn whoever_claims_to_take_serial_numbers_takes_them() {
+    let own = |no_serials| Scripted {
+        forge: Some(|leaf| leaf.template.serial = Serial::from_be_bytes(&[9; 16]).unwrap()),
+        no_serials,
+        ..Scripted::default()
+    };
+    let request = fixture::leaf_request();
+    let claims = guarded(own(false), Limits::NONE).await;
+    let error = claims.issue_leaf(&request).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Broken);
+    assert_eq!(error.rule(), Some("other_serial"), "{error}");
+    let claims_nothing = guarded(own(true), Limits::NONE).await;
+    claims_nothing.issue_leaf(&request).await.unwrap();
+}
+
+/// What it can do is known once it is configured, and not before.
+#[tokio::test]
+async fn what_counts_is_what_it_claims_once_it_is_configured() {
+    let mut guard = Guard::new(Scripted::default(), settings(Limits::NONE));
+    guard.provider.no_serials = true;
+    guard.provider.forge =
+        Some(|leaf| leaf.template.serial = Serial::from_be_bytes(&[9; 16]).unwrap());
+    guard.configure(&configuration()).await.unwrap();
+    guard
+        .root(&fixture::root_request(KeySpec::EcP256))
+        .await
+        .unwrap();
+    guard.issue_leaf(&fixture::leaf_request()).await.unwrap();
 }
 
 #[tokio::test]

@@ -20,7 +20,8 @@ pub(crate) enum Mismatch {
     NoPlugin { found: String },
     /// It was built for an interface that is not there yet, or no longer.
     #[error(
-        "it is built for chancery:ca {found}, this program has {}",
+        "it is built for chancery:ca {found}, this program has {}: build it for that, or use a \
+         program that has {found}",
         Interface::VERSION
     )]
     OtherVersion { found: String },
@@ -35,7 +36,7 @@ pub(crate) enum Mismatch {
 
 impl Interface {
     /// The version of `chancery:ca` that this program has.
-    pub(crate) const VERSION: Version = Version(1, 0, 0);
+    pub(crate) const VERSION: Version = Version(1, 1, 0);
 
     pub(super) fn of(component: &Component, engine: &Engine) -> Self {
         let kind = component.component_type();
@@ -54,7 +55,7 @@ impl Interface {
     pub(super) fn check(&self) -> Result<(), Mismatch> {
         for name in self.imports.iter().chain(&self.exports) {
             if let Some((_, version)) = ours(name)
-                && version.0 != Self::VERSION.0
+                && !Self::VERSION.has(version)
             {
                 let found = version.to_string();
                 return Err(Mismatch::OtherVersion { found });
@@ -63,10 +64,6 @@ impl Interface {
         for name in &self.imports {
             match ours(name) {
                 Some((interface, _)) if OURS.contains(&interface) => {}
-                Some((_, version)) if version > Self::VERSION => {
-                    let found = version.to_string();
-                    return Err(Mismatch::OtherVersion { found });
-                }
                 None if is_wasi(name) => {}
                 _ => {
                     let found = printable(name);
@@ -103,6 +100,11 @@ impl Interface {
 pub(crate) struct Version(u32, u32, u32);
 
 impl Version {
+    /// Whether what is built for `other` finds all of it here.
+    const fn has(self, other: Self) -> bool {
+        self.0 == other.0 && self.1 >= other.1
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.').map(|part| part.parse().ok());
         match (parts.next()??, parts.next()??, parts.next()??, parts.next()) {
@@ -180,6 +182,25 @@ mod tests {
     }
 
     #[test]
+    fn an_earlier_minor_version_and_any_patch_of_this_one_are_taken() {
+        for version in ["1.0.0", "1.0.9", "1.1.0", "1.1.1"] {
+            let keys = format!("chancery:ca/keys@{version}");
+            let provider = format!("chancery:ca/provider@{version}");
+            assert_eq!(check(&[&keys], &[&provider]), Ok(()), "{version}");
+        }
+    }
+
+    #[test]
+    fn what_it_exports_besides_is_its_own_affair() {
+        let exports = [
+            "acme:ca/extras@3.0.0",
+            "chancery:ca/findings@1.1.0",
+            PROVIDER,
+        ];
+        assert_eq!(check(&[], &exports), Ok(()));
+    }
+
+    #[test]
     fn anything_else_is_refused_by_name() {
         for import in [
             "acme:secrets/vault@1.0.0",
@@ -203,21 +224,20 @@ mod tests {
         for (imports, exports, found) in [
             (&["chancery:ca/keys@2.0.0"][..], &[PROVIDER][..], "2.0.0"),
             (&[], &["chancery:ca/provider@2.1.0"], "2.1.0"),
+            (&[], &["chancery:ca/provider@0.9.0"], "0.9.0"),
+            (&["chancery:ca/keys@1.2.0"], &[PROVIDER], "1.2.0"),
+            (&[], &["chancery:ca/provider@1.2.0"], "1.2.0"),
             (&["chancery:ca/tpm@1.3.0"], &[PROVIDER], "1.3.0"),
+            (&[], &["chancery:ca/renewal@1.2.0", PROVIDER], "1.2.0"),
         ] {
             assert_eq!(
                 check(imports, exports),
                 Err(format!(
-                    "it is built for chancery:ca {found}, this program has 1.0.0"
+                    "it is built for chancery:ca {found}, this program has 1.1.0: build it for \
+                     that, or use a program that has {found}"
                 ))
             );
         }
-    }
-
-    #[test]
-    fn a_later_minor_version_with_the_same_names_is_looked_at_no_closer() {
-        let imports = ["chancery:ca/keys@1.2.0"];
-        assert_eq!(check(&imports, &["chancery:ca/provider@1.2.0"]), Ok(()));
     }
 
     #[test]

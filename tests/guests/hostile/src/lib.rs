@@ -20,7 +20,7 @@
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../../plugins/wit",
-        world: "plugin",
+        world: "plugin-with-findings",
         pub_export_macro: true,
         default_bindings_module: "hostile_guests::bindings",
     });
@@ -31,6 +31,7 @@ pub mod http;
 
 pub use bindings::chancery::ca::types::{Error, ErrorKind, KeyType, Validity};
 pub use bindings::chancery::ca::{clock, keys, log, state};
+pub use bindings::exports::chancery::ca::findings::{Finding, Stops};
 pub use bindings::exports::chancery::ca::provider::{
     Capabilities, CleanUpScope, Config, ConfigureError, CrossSignRequest, Description,
     IntermediateAnswer, IntermediateRequest, LeafRequest, OptionKind, OptionSpec, OptionValue,
@@ -79,6 +80,12 @@ pub trait Guest {
     /// Why there is none.
     fn sign_leaf(request: LeafRequest) -> Result<Vec<Certificate>, Error> {
         Ok(vec![ca::Leaf::wanted(&request).sign()])
+    }
+
+    /// What will stop working.
+    #[must_use]
+    fn findings() -> Vec<Finding> {
+        Vec::new()
     }
 
     /// The end.
@@ -149,6 +156,12 @@ macro_rules! guest {
                 keep: Vec<$crate::Certificate>,
             ) -> Result<(), $crate::Error> {
                 <$guest as $crate::Guest>::clean_up(scope, keep)
+            }
+        }
+
+        impl $crate::bindings::exports::chancery::ca::findings::Guest for Component {
+            fn report() -> Vec<$crate::Finding> {
+                <$guest as $crate::Guest>::findings()
             }
         }
 
