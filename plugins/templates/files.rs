@@ -201,7 +201,10 @@ pub(crate) const RUST: &[(&str, &str)] = &[
 
 /// In JavaScript, for QuickJS.
 pub(crate) const JS: &[(&str, &str)] = &[
-    (".gitignore", include_str!("js/gitignore")),
+    (
+        ".gitignore",
+        include_str!("../examples/local-ca-js/.gitignore"),
+    ),
     ("README.md", include_str!("js/README.md")),
     (
         "package-lock.json",
@@ -232,7 +235,10 @@ pub(crate) const JS: &[(&str, &str)] = &[
 
 /// In Python.
 pub(crate) const PYTHON: &[(&str, &str)] = &[
-    (".gitignore", include_str!("python/gitignore")),
+    (
+        ".gitignore",
+        include_str!("../examples/local-ca-python/.gitignore"),
+    ),
     ("README.md", include_str!("python/README.md")),
     ("ca.py", include_str!("../examples/local-ca-python/ca.py")),
     (

@@ -22,7 +22,7 @@ pub use differential::{Case, Cases, Step, play};
 pub use exchange::{
     Audit, COMPARED_HEADERS, Differences, Ledger, Meant, Reply, WireRequest, masked,
 };
-pub use guests::{guest, hostile_guest};
+pub use guests::{guest, hostile_guest, js_guest, python_guest};
 pub use harness::{
     BinaryError, Process, ProcessError, chancery_binary, eventually, free_port, free_ports,
     profile, target_directory,

@@ -11,7 +11,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// Reads the page at `path`, seen from the root of the repository.
+    /// Reads the page at `path`, seen from the root of the repository unless it is absolute.
     ///
     /// # Errors
     /// When it cannot be read.

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub struct Ran {
 #[derive(Debug)]
 pub struct Terminal {
     folder: TempDir,
+    /// Where commands run, seen from there.
+    inside: PathBuf,
     http: u16,
     replaced: Vec<(String, String)>,
     variables: Vec<(String, String)>,
@@ -72,6 +74,7 @@ impl Terminal {
         let http = free_port()?;
         Ok(Self {
             folder: TempDir::new()?,
+            inside: PathBuf::new(),
             http,
             replaced: vec![(":8500".to_owned(), format!(":{http}"))],
             variables: vec![("CHANCERY_HTTP_ADDR".to_owned(), format!("127.0.0.1:{http}"))],
@@ -102,7 +105,7 @@ impl Terminal {
             .fold(text.to_owned(), |text, (old, new)| text.replace(old, new))
     }
 
-    /// The folder that commands run in.
+    /// The folder that commands run in, until one changes it by `cd`.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -165,6 +168,10 @@ impl Terminal {
             self.variables.push((name.to_owned(), value.to_owned()));
             return Ok(nothing);
         }
+        if let Some(folder) = piece.strip_prefix("cd ") {
+            self.inside.push(folder);
+            return Ok(nothing);
+        }
         if piece.starts_with("chancery agent") {
             let command = self.shell(&format!("exec {piece} -http-port {}", self.http))?;
             self.running.push(Process::spawn("agent", command)?);
@@ -219,7 +226,7 @@ impl Terminal {
         let mut shell = Command::new("sh");
         shell
             .args(["-c", command])
-            .current_dir(self.folder.path())
+            .current_dir(self.folder.path().join(&self.inside))
             .env("PATH", path)
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         Ok(shell)

@@ -1,10 +1,14 @@
 //! WebAssembly guests for tests, built when they are first asked for.
 
+mod scripted;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+
+pub use scripted::{js_guest, python_guest};
 
 const TARGET: &str = "wasm32-wasip2";
 
