@@ -89,9 +89,10 @@ impl Places for Callers {
 
 /// What the README of `remote-ca` gives its token, for every mount.
 const POLICY: &str = r#"
-path "+/root/generate/internal" { capabilities = ["update"] }
-path "+/issuer/*"               { capabilities = ["read", "update", "delete"] }
-path "+/key/*"                  { capabilities = ["delete"] }
+path "+/root/generate/internal"    { capabilities = ["update"] }
+path "+/issuer/*"                  { capabilities = ["read", "update", "delete"] }
+path "+/issuer/+/sign-self-issued" { capabilities = ["sudo", "update"] }
+path "+/key/*"                     { capabilities = ["delete"] }
 "#;
 
 /// A mount for each CA.

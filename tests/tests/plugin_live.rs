@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chancery_tests::{
-    Agent, AgentHome, App, Ca, ProxyKind, Service, Traffic, eventually, free_port, guest,
-    hostile_guest,
+    Agent, AgentHome, App, Ca, OpenBao, ProxyKind, Service, Traffic, eventually, free_port, guest,
+    hostile_guest, openbao_role,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,8 +30,13 @@ struct Stage {
 
 impl Stage {
     async fn set(connect: &str) -> Self {
+        Self::with("local-ca", connect).await
+    }
+
+    async fn with(package: &str, connect: &str) -> Self {
         let plugins = tempfile::tempdir().unwrap();
-        std::fs::copy(guest("local-ca").await, file(plugins.path())).unwrap();
+        let there = plugins.path().join(format!("{package}.wasm"));
+        std::fs::copy(guest(package).await, there).unwrap();
         let folder = format!("plugin_dir = {:?}", plugins.path());
         let home = AgentHome::with_connect(connect, &folder).unwrap();
         let agent = Agent::start_at(&home, free_port().unwrap()).await.unwrap();
@@ -80,6 +85,52 @@ fn remarked(component: &[u8], remark: u8) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn to_a_plugin_and_back_under_traffic_nobody_notices() {
     let stage = Stage::set("").await;
+    let local_ca = || ("wasm", json!({"plugin": "local-ca"}));
+    let built_in = ("consul", json!({}));
+    moves_unnoticed(&stage, [local_ca(), built_in, local_ca()]).await;
+}
+
+/// From and to the built-in CA and Vault, to a plugin that signs through OpenBao.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn to_a_ca_elsewhere_and_back_under_traffic_nobody_notices() {
+    let stage = Stage::with("remote-ca", "").await;
+    let server = OpenBao::start().await.unwrap();
+    openbao_role(&server, "mesh").await.unwrap();
+    let remote_ca = || {
+        let config = json!({
+            "address": server.url(),
+            "token": server.root_token(),
+            "mount": "mesh",
+        });
+        let allowed = [server.address().to_string()];
+        // This machine may be busy.
+        let options = json!({
+            "plugin": "remote-ca",
+            "allow_http": allowed,
+            "timeout": "30s",
+            "config": config,
+        });
+        ("wasm", options)
+    };
+    let vault = json!({
+        "Address": server.url(),
+        "Token": server.root_token(),
+        "RootPKIPath": "live-root",
+        "IntermediatePKIPath": "live-intermediate",
+    });
+    let built_in = ("consul", json!({}));
+    let moves = [
+        remote_ca(),
+        built_in,
+        remote_ca(),
+        ("vault", vault),
+        remote_ca(),
+    ];
+    moves_unnoticed(&stage, moves).await;
+}
+
+/// Every connection succeeds, and each new leaf verifies against every bundle there has been.
+async fn moves_unnoticed(stage: &Stage, moves: impl IntoIterator<Item = (&str, Value)>) {
     let ca = Ca::new(stage.agent.api());
     let app = App::echo().await.unwrap();
     let db = Service::new("db", app.address()).unwrap();
@@ -97,20 +148,18 @@ async fn to_a_plugin_and_back_under_traffic_nobody_notices() {
     eventually(SOON, call).await.unwrap();
     let load = Traffic::start(entry, 50, 5).unwrap();
     let mut roots = vec![ca.roots().await.unwrap()];
-    for (provider, options) in [
-        ("wasm", json!({"plugin": "local-ca"})),
-        ("consul", json!({})),
-        ("wasm", json!({"plugin": "local-ca"})),
-    ] {
+    for (provider, options) in moves {
         ca.configure(provider, &options).await.unwrap();
         let now = ca.roots().await.unwrap();
         let leaf = ca.leaf(&format!("after-{}", roots.len())).await.unwrap();
         for before in roots.iter().chain([&now]) {
             leaf.verify(&before.bundle().unwrap()).unwrap();
         }
+        assert_ne!(now.active, roots.last().unwrap().active);
         roots.push(now);
     }
     let tally = load.stop();
+    println!("{tally}");
     assert_eq!((tally.failed, tally.dropped), (0, 0), "{tally}");
     assert!(tally.opened > 20 && tally.beats > 20, "{tally}");
 }

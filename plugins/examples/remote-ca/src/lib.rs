@@ -9,8 +9,8 @@ mod api;
 
 use chancery_plugin::{
     Ca, Capabilities, Certificate, CleanUpRequest, CleanUpScope, Config, ConfigureError,
-    Description, Error, KeyType, LeafRequest, OptionSpec, RootRequest, SignIntermediateRequest,
-    Timestamp, Validity, certificate, clock, state,
+    CrossSignRequest, Description, Error, KeyType, LeafRequest, OptionSpec, RootRequest,
+    SignIntermediateRequest, Timestamp, Validity, certificate, clock, state,
 };
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ impl Ca for RemoteCa {
     fn describe() -> Description {
         let about = "signs through the PKI engine of OpenBao";
         Description::new("remote-ca", env!("CARGO_PKG_VERSION"), about)
-            .can(Capabilities::SIGN_INTERMEDIATE)
+            .can(Capabilities::SIGN_INTERMEDIATE | Capabilities::CROSS_SIGN)
             .keys(KeyType::ALL)
             .option(OptionSpec::url("address", "where OpenBao answers").required())
             .option(OptionSpec::secret("token", "a token for it").required())
@@ -131,6 +131,18 @@ impl Ca for RemoteCa {
             }),
         )?;
         api::certificate(&path, &signed)
+    }
+
+    /// OpenBao puts its key and name over the root as it stands, whatever the signature on it.
+    fn cross_sign(&mut self, request: CrossSignRequest) -> Result<Certificate, Error> {
+        let path = self
+            .api
+            .path(&format!("issuer/{}/sign-self-issued", issuer()?));
+        let root = state::value(ROOT).map(Certificate::from_der);
+        let root = root.ok_or_else(|| Error::refused("there is no root yet"))?;
+        let wanted = certificate::unsigned_cross(&request, &root)?;
+        let body = json!({ "certificate": wanted.pem() });
+        api::certificate(&path, &self.api.write(&path, &body)?)
     }
 
     /// What was made for us goes when nobody trusts it any more.
