@@ -63,7 +63,7 @@ fn rights(without: &str) -> String {
 
 async fn failed(plugin: &Wasm) -> ProviderError {
     let signed = plugin.sign_leaf(&leaf_request("web")).await;
-    signed.err().expect("a leaf was signed")
+    signed.expect_err("a leaf was signed")
 }
 
 fn assert_told(error: &ProviderError, kind: ErrorKind, parts: &[&str]) {

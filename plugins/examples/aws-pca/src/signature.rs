@@ -86,35 +86,35 @@ mod tests {
         let form = ("content-type", "application/x-www-form-urlencoded");
         let own = ("my-header1", "value1");
         let token = ("x-amz-security-token", SESSION_TOKEN);
-        let cases: [(&[(&str, &str)], &[u8], &str, &str); 4] = [
+        let cases = [
             (
-                &[host, date_header],
-                b"",
+                vec![host, date_header],
+                "",
                 "host;x-amz-date",
                 "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
             ),
             (
-                &[host, own, date_header],
-                b"",
+                vec![host, own, date_header],
+                "",
                 "host;my-header1;x-amz-date",
                 "c5410059b04c1ee005303aed430f6e6645f61f4dc9e1461ec8f8916fdf18852c",
             ),
             (
-                &[form, host, date_header],
-                b"Param1=value1",
+                vec![form, host, date_header],
+                "Param1=value1",
                 "content-type;host;x-amz-date",
                 "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
             ),
             (
-                &[host, date_header, token],
-                b"",
+                vec![host, date_header, token],
+                "",
                 "host;x-amz-date;x-amz-security-token",
                 "85d96828115b5dc0cfc3bd16ad9e210dd772bbebba041836c64533a82be05ead",
             ),
         ];
         for (headers, body, names, signature) in cases {
             assert_eq!(
-                signer.authorize(&date, headers, body),
+                signer.authorize(&date, &headers, body.as_bytes()),
                 format!(
                     "AWS4-HMAC-SHA256 \
                      Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
