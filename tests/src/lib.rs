@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod apart;
 mod canary;
 mod differential;
 mod exchange;
@@ -17,6 +18,7 @@ pub mod simulation;
 mod vault;
 
 pub use agent::{AgentClient, AgentHome, ApiAnswer, RunningAgent};
+pub use apart::{Apart, Places};
 pub use canary::Canary;
 pub use differential::{Case, Cases, Step, play};
 pub use exchange::{
@@ -38,8 +40,9 @@ pub use mesh::{
 };
 pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
-    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, Fault, FaultyProxy, OpenBao, OpenBaoError,
-    PeerError, consul_binary, envoy_binary, npm_consul, openbao_binary, py_consul, vault_folder,
+    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, Fault, FaultyProxy, Moto, MotoError,
+    OpenBao, OpenBaoError, PeerError, consul_binary, envoy_binary, npm_consul, openbao_binary,
+    openbao_role, py_consul, vault_folder,
 };
 pub use rotation::{
     Ca, CaRoots, HeldPeer, HeldServer, Issued, KillMoments, OperatorCa, RotationError, Sent,

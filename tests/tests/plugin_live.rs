@@ -15,7 +15,7 @@ use std::time::Duration;
 use chancery_providers::{VaultRights, vault_policy};
 use chancery_tests::{
     Agent, AgentHome, App, Ca, HeldPeer, OpenBao, Pair, ProxyKind, Traffic, eventually, free_port,
-    guest, hostile_guest, js_guest,
+    guest, hostile_guest, js_guest, openbao_role,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -83,32 +83,51 @@ fn remarked(component: &[u8], remark: u8) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_and_to_every_other_ca_under_traffic_nobody_notices() {
-    comes_and_goes("local-ca", &guest("local-ca").await).await;
+    let plugin = ("wasm", json!({"plugin": "local-ca"}));
+    let server = OpenBao::start().await.unwrap();
+    comes_and_goes("local-ca", &guest("local-ca").await, plugin, &server).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_and_to_every_other_ca_with_one_in_javascript_nobody_notices() {
-    comes_and_goes("local-ca-js", &js_guest().await).await;
+    let plugin = ("wasm", json!({"plugin": "local-ca-js"}));
+    let server = OpenBao::start().await.unwrap();
+    comes_and_goes("local-ca-js", &js_guest().await, plugin, &server).await;
+}
+
+/// The plugin signs through the same server as Vault's provider, in a mount of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_and_to_every_other_ca_with_one_elsewhere_nobody_notices() {
+    let server = OpenBao::start().await.unwrap();
+    openbao_role(&server, "mesh").await.unwrap();
+    let options = json!({
+        "plugin": "remote-ca",
+        "allow_http": [server.address().to_string()],
+        // This machine may be busy.
+        "timeout": "30s",
+        "config": {
+            "address": server.url(),
+            "token": server.root_token(),
+            "mount": "mesh",
+        },
+    });
+    let plugin = ("wasm", options);
+    comes_and_goes("remote-ca", &guest("remote-ca").await, plugin, &server).await;
 }
 
 /// From the built-in CA to the plugin, to Vault, to the plugin, to the built-in CA.
-async fn comes_and_goes(name: &str, component: &Path) {
+async fn comes_and_goes(name: &str, component: &Path, plugin: (&str, Value), server: &OpenBao) {
     let stage = Stage::set(component, name, "").await;
     let ca = Ca::new(stage.agent.api());
     let app = App::echo().await.unwrap();
     let kind = ProxyKind::Chancery;
     let pair = Pair::start(&stage.agent, kind, "p", app.address(), 1);
     let pair = pair.await.unwrap();
-    let server = OpenBao::start().await.unwrap();
-    let (plugin, vault) = (json!({"plugin": name}), vault(&server).await);
+    let vault = ("vault", vault(server).await);
+    let built_in = ("consul", json!({}));
     let load = Traffic::start(pair.entry(), 200, 5).unwrap();
     let mut before = vec![ca.roots().await.unwrap()];
-    for (provider, options) in [
-        ("wasm", &plugin),
-        ("vault", &vault),
-        ("wasm", &plugin),
-        ("consul", &json!({})),
-    ] {
+    for (provider, options) in [&plugin, &vault, &plugin, &built_in] {
         ca.configure(provider, options).await.unwrap();
         let now = ca.roots().await.unwrap();
         let leaf = ca.leaf(&format!("after-{}", before.len())).await.unwrap();

@@ -88,6 +88,20 @@ impl Error {
         self
     }
 
+    /// The same error, which now says first what it is about, such as the path that was asked.
+    ///
+    /// ```
+    /// use chancery_plugin::Error;
+    ///
+    /// let error = Error::unavailable("the CA answered 503").about("pki/sign");
+    /// assert_eq!(error.message(), "pki/sign: the CA answered 503");
+    /// ```
+    #[must_use]
+    pub fn about(mut self, what: impl fmt::Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
     /// The same error as another kind.
     #[must_use]
     pub const fn of_kind(mut self, kind: ErrorKind) -> Self {

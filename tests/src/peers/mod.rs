@@ -6,7 +6,9 @@ mod consul;
 mod envoy;
 mod error;
 mod faulty;
+mod moto;
 mod openbao;
+mod package;
 mod python;
 
 pub use agent::{Agent, AgentError, AgentKind};
@@ -15,4 +17,5 @@ pub use consul::consul_binary;
 pub use envoy::{EnvoyError, EnvoyPair, envoy_binary};
 pub use error::PeerError;
 pub use faulty::{Fault, FaultyProxy};
-pub use openbao::{OpenBao, OpenBaoError, openbao_binary, vault_folder};
+pub use moto::{Moto, MotoError};
+pub use openbao::{OpenBao, OpenBaoError, openbao_binary, openbao_role, vault_folder};

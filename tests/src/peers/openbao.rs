@@ -62,6 +62,34 @@ pub fn vault_folder() -> Result<PathBuf, PeerError> {
     }
 }
 
+/// Makes a PKI engine at `mount` with a role that signs what the plugin `remote-ca` asks for, by
+/// the commands of its README.
+///
+/// # Errors
+/// [`OpenBaoError`] for anything but success, such as when there is that mount already.
+pub async fn openbao_role(server: &OpenBao, mount: &str) -> Result<(), OpenBaoError> {
+    let engine = json!({"type": "pki", "config": {"max_lease_ttl": "87600h"}});
+    server.post(&format!("sys/mounts/{mount}"), &engine).await?;
+    let role = json!({
+        "allow_any_name": true,
+        "enforce_hostnames": false,
+        "require_cn": false,
+        "cn_validations": "disabled",
+        "allowed_uri_sans": "spiffe://*",
+        "use_csr_common_name": false,
+        "use_csr_sans": false,
+        "key_type": "any",
+        "key_usage": "DigitalSignature",
+        "server_flag": true,
+        "client_flag": true,
+        "basic_constraints_valid_for_non_ca": true,
+        "no_store": true,
+        "max_ttl": "8760h",
+    });
+    server.post(&format!("{mount}/roles/leaf"), &role).await?;
+    Ok(())
+}
+
 /// Why a server does not do what a scenario asks of it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -111,7 +139,7 @@ impl OpenBao {
     /// # Errors
     /// [`OpenBaoError`] when the program cannot be had or is not ready in time.
     pub async fn start() -> Result<Self, OpenBaoError> {
-        Self::start_with(false, in_memory).await
+        Self::start_with(None, in_memory).await
     }
 
     /// As [`start`](Self::start), behind TLS: [`ca_file`](Self::ca_file) signs a certificate for
@@ -120,7 +148,15 @@ impl OpenBao {
     /// # Errors
     /// [`OpenBaoError`] when the program cannot be had or is not ready in time.
     pub async fn start_tls() -> Result<Self, OpenBaoError> {
-        Self::start_with(true, in_memory).await
+        Self::start_tls_for(&[Self::SERVER_NAME]).await
+    }
+
+    /// As [`start_tls`](Self::start_tls), with a certificate for these names and addresses.
+    ///
+    /// # Errors
+    /// [`OpenBaoError`] when the program cannot be had or is not ready in time.
+    pub async fn start_tls_for(names: &[&str]) -> Result<Self, OpenBaoError> {
+        Self::start_with(Some(names), in_memory).await
     }
 
     /// Starts a server whose storage survives that it is stopped. It takes ten times as long.
@@ -128,7 +164,7 @@ impl OpenBao {
     /// # Errors
     /// [`OpenBaoError`] when the program cannot be had or is not ready in time.
     pub async fn start_durable() -> Result<Self, OpenBaoError> {
-        Self::start_with(false, |home, address| {
+        Self::start_with(None, |home, address| {
             let storage = home.join("storage");
             fs::create_dir(&storage)?;
             // One member is a whole cluster; its second listener is for members that never come.
@@ -143,7 +179,7 @@ impl OpenBao {
     }
 
     async fn start_with(
-        tls: bool,
+        tls: Option<&[&str]>,
         storage: impl FnOnce(&Path, SocketAddr) -> io::Result<String>,
     ) -> Result<Self, OpenBaoError> {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
@@ -151,9 +187,9 @@ impl OpenBao {
         let mut configuration = storage(home.path(), address)?;
         let mut scheme = "http";
         let mut secured = "tls_disable = true".to_owned();
-        if tls {
+        if let Some(names) = tls {
             scheme = "https";
-            write_certificates(home.path())?;
+            write_certificates(home.path(), names)?;
             let path = |name| home.path().join(name);
             let (certificate, key) = (path("server.pem"), path("server-key.pem"));
             secured = format!("tls_cert_file = {certificate:?}  tls_key_file = {key:?}");
@@ -201,7 +237,7 @@ impl OpenBao {
         format!("{}://{}", self.scheme, self.address)
     }
 
-    /// The only name in the certificate of a server behind TLS.
+    /// The only name in the certificate of a server behind TLS, unless others were asked for.
     pub const SERVER_NAME: &str = "vault.test";
 
     /// The CA that has signed it, in PEM.
@@ -378,7 +414,7 @@ fn in_memory(_home: &Path, _address: SocketAddr) -> io::Result<String> {
 }
 
 /// A CA, a server's certificate under it, and a client's that stands alone.
-fn write_certificates(home: &Path) -> io::Result<()> {
+fn write_certificates(home: &Path, names: &[&str]) -> io::Result<()> {
     let ca_key = KeyPair::generate().map_err(io::Error::other)?;
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -390,7 +426,7 @@ fn write_certificates(home: &Path) -> io::Result<()> {
     fs::write(home.join("ca.pem"), ca.pem())?;
 
     let key = KeyPair::generate().map_err(io::Error::other)?;
-    let params = CertificateParams::new([OpenBao::SERVER_NAME.to_owned()]);
+    let params = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>());
     let server = params.and_then(|params| params.signed_by(&key, &issuer));
     fs::write(
         home.join("server.pem"),

@@ -12,9 +12,16 @@ use serde_json::{Value, json};
 
 use crate::signature::{Signer, date};
 
-/// A certificate is there soon after it was asked for: it is fetched so often at most.
-const TRIES: u32 = 20;
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long to wait for what is being made, each time twice as long. All of it fits into the
+/// five seconds that a call has, and two of them into the sixteen requests that it may send.
+const PAUSES: [Duration; 6] = [
+    Duration::ZERO,
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1600),
+];
 
 /// Where it is, and what opens it.
 pub(crate) struct Api {
@@ -38,8 +45,13 @@ impl Api {
         let endpoint: Option<String> = options.read("endpoint")?;
         let endpoint =
             endpoint.unwrap_or_else(|| format!("https://acm-pca.{region}.amazonaws.com"));
+        let endpoint = endpoint.trim_end_matches('/');
+        if host_of(endpoint).contains(['/', '?']) {
+            let problem = "must be a scheme and a host without a path";
+            return Err(ConfigureError::option("endpoint", problem));
+        }
         Ok(Self {
-            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            endpoint: endpoint.to_owned(),
             region,
             access_key_id: options.read("access_key_id")?,
             secret_access_key: options.read("secret_access_key")?,
@@ -66,12 +78,11 @@ impl Api {
 
     /// As [`call`](Self::call), but waits a little for what is being made.
     pub(crate) fn ready(&self, operation: &str, wish: &Value) -> Result<Value, Error> {
-        for _ in 0..TRIES {
+        for pause in PAUSES {
+            thread::sleep(pause);
             match self.answer(operation, wish)? {
                 Answer::Done(answer) => return Ok(answer),
-                Answer::Failed(failure) if failure.kind == "RequestInProgressException" => {
-                    thread::sleep(PAUSE);
-                }
+                Answer::Failed(failure) if failure.kind == "RequestInProgressException" => {}
                 Answer::Failed(failure) => return Err(failure.into()),
             }
         }
@@ -89,7 +100,7 @@ impl Api {
     fn answer(&self, operation: &str, wish: &Value) -> Result<Answer, Error> {
         let body = wish.to_string();
         let date = date(clock::now());
-        let host = self.endpoint.split_once("://").map_or("", |(_, host)| host);
+        let host = host_of(&self.endpoint);
         let target = format!("ACMPrivateCA.{operation}");
         let mut headers = vec![
             ("content-type", "application/x-amz-json-1.1"),
@@ -115,15 +126,19 @@ impl Api {
         let answer = request
             .header("authorization", authorization)
             .body(body)
-            .send()?;
+            .send();
+        let answer = answer.map_err(|error| Error::from(error).about(operation))?;
         let status = answer.status();
-        let body: Value = match answer.body() {
-            [] => Value::Null,
-            body => serde_json::from_slice(body).unwrap_or_default(),
+        let body: Result<Value, _> = match answer.body() {
+            [] => Ok(Value::Null),
+            body => serde_json::from_slice(body),
         };
         if status == 200 {
-            return Ok(Answer::Done(body));
+            let no_json =
+                |error| Error::broken(format!("{operation}: the answer is no JSON: {error}"));
+            return body.map(Answer::Done).map_err(no_json);
         }
+        let body = body.unwrap_or_default();
         let word = |name| body.get(name).and_then(Value::as_str).unwrap_or_default();
         let kind = word("__type");
         Ok(Answer::Failed(Failure {
@@ -171,6 +186,11 @@ impl From<Failure> for Error {
             _ => Self::refused(text),
         }
     }
+}
+
+/// What stands behind the scheme.
+fn host_of(endpoint: &str) -> &str {
+    endpoint.split_once("://").map_or("", |(_, host)| host)
 }
 
 /// A text in an answer.

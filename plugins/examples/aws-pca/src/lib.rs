@@ -97,26 +97,19 @@ impl Ca for AwsPca {
         {
             return Ok(Certificate::from_der(root));
         }
-        let (arn, root) = match &self.existing {
+        let (arn, algorithm, root) = match &self.existing {
             Some(_) if request.renew => {
                 let message = "the root is the one in existing_arn: change it there";
                 return Err(Error::refused(message));
             }
-            Some(arn) => {
-                let wish = json!({ "CertificateAuthorityArn": arn });
-                let found = self.api.call("GetCertificateAuthorityCertificate", &wish)?;
-                (arn.clone(), first(&found)?)
-            }
+            Some(arn) => self.existing_root(arn)?,
             None => {
                 let made = self.make_root(&request)?;
                 state::set(OPERATION, &request.operation)?;
                 made
             }
         };
-        let described = self.describe_ca(&arn)?;
-        let configuration = described.get("CertificateAuthorityConfiguration");
-        let algorithm = text(configuration.unwrap_or(&Value::Null), "SigningAlgorithm")?;
-        state::set(ALGORITHM, algorithm)?;
+        state::set(ALGORITHM, &algorithm)?;
         state::set(ARN, &arn)?;
         state::set(ROOT, &root)?;
         Ok(root)
@@ -189,9 +182,20 @@ impl AwsPca {
         found.ok_or_else(|| Error::broken("the answer describes no CA"))
     }
 
+    /// A CA that is there: its ARN, with what it signs, and its certificate.
+    fn existing_root(&self, arn: &str) -> Result<(String, String, Certificate), Error> {
+        let wish = json!({ "CertificateAuthorityArn": arn });
+        let found = self.api.call("GetCertificateAuthorityCertificate", &wish)?;
+        let root = first(&found)?;
+        let described = self.describe_ca(arn)?;
+        let configuration = described.get("CertificateAuthorityConfiguration");
+        let algorithm = text(configuration.unwrap_or(&Value::Null), "SigningAlgorithm")?;
+        Ok((arn.to_owned(), algorithm.to_owned(), root))
+    }
+
     /// A new CA with a certificate of its own. For some minutes AWS answers the same wish with
     /// the same CA, so that one that is not ready in time is found again.
-    fn make_root(&self, request: &RootRequest) -> Result<(String, Certificate), Error> {
+    fn make_root(&self, request: &RootRequest) -> Result<(String, String, Certificate), Error> {
         let template = &request.template;
         let (key, algorithm) = match template.key {
             KeyType::EcP256 => ("EC_prime256v1", "SHA256WITHECDSA"),
@@ -238,7 +242,7 @@ impl AwsPca {
                 "Certificate": STANDARD.encode(root.pem()),
             }),
         )?;
-        Ok((arn, root))
+        Ok((arn, algorithm.to_owned(), root))
     }
 
     fn sign(

@@ -69,9 +69,11 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// AWS's own test `post-header-key-sort` (Signature Version 4 test suite).
+    /// AWS's own tests (Signature Version 4 test suite), as far as they are of requests such as
+    /// ours: `post-vanilla`, `post-header-key-sort`, `post-x-www-form-urlencoded` and
+    /// `post-sts-header-before`.
     #[test]
-    fn the_signature_is_that_of_the_test_suite() {
+    fn signatures_are_those_of_the_test_suite() {
         let signer = Signer {
             access_key_id: "AKIDEXAMPLE",
             secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
@@ -80,16 +82,51 @@ mod tests {
         };
         let date = date(1_440_938_160);
         assert_eq!(date, "20150830T123600Z");
-        let headers = [
-            ("host", "example.amazonaws.com"),
-            ("my-header1", "value1"),
-            ("x-amz-date", &date),
+        let (host, date_header) = (("host", "example.amazonaws.com"), ("x-amz-date", &*date));
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let own = ("my-header1", "value1");
+        let token = ("x-amz-security-token", SESSION_TOKEN);
+        let cases = [
+            (
+                vec![host, date_header],
+                "",
+                "host;x-amz-date",
+                "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+            ),
+            (
+                vec![host, own, date_header],
+                "",
+                "host;my-header1;x-amz-date",
+                "c5410059b04c1ee005303aed430f6e6645f61f4dc9e1461ec8f8916fdf18852c",
+            ),
+            (
+                vec![form, host, date_header],
+                "Param1=value1",
+                "content-type;host;x-amz-date",
+                "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
+            ),
+            (
+                vec![host, date_header, token],
+                "",
+                "host;x-amz-date;x-amz-security-token",
+                "85d96828115b5dc0cfc3bd16ad9e210dd772bbebba041836c64533a82be05ead",
+            ),
         ];
-        assert_eq!(
-            signer.authorize(&date, &headers, b""),
-            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
-             SignedHeaders=host;my-header1;x-amz-date, \
-             Signature=c5410059b04c1ee005303aed430f6e6645f61f4dc9e1461ec8f8916fdf18852c"
-        );
+        for (headers, body, names, signature) in cases {
+            assert_eq!(
+                signer.authorize(&date, &headers, body.as_bytes()),
+                format!(
+                    "AWS4-HMAC-SHA256 \
+                     Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
+                     SignedHeaders={names}, Signature={signature}"
+                )
+            );
+        }
     }
+
+    const SESSION_TOKEN: &str = "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZ\
+        TwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIeoIYRqTflfKD8YUuwthAx7mSEI/qkPpKPi/kMcGdQrmGdeehM4IC1NtBm\
+        Upp2wUE8phUZampKsburEDy0KPkyQDYwT7WZ0wq5VSXDvp75YU9HFvlRd8Tx6q6fE8YQcHNVXAkiY9q6d+xo0rKwT\
+        38xVqr7ZD0u0iPPkUL64lIZbqBAz+scqKmlzm8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3iSIlTJabIQwj2ICCR/\
+        oLxBA==";
 }

@@ -1,6 +1,7 @@
 //! OpenBao's HTTP API, as far as it is used here.
 
 use std::fmt;
+use std::time::Duration;
 
 use chancery_plugin::http::{Method, Request};
 use chancery_plugin::{Certificate, ConfigureError, Error, Options};
@@ -40,7 +41,7 @@ impl Api {
     /// The issuer of that name or id, if there is one.
     pub(crate) fn issuer(&self, name: &str) -> Result<Option<Value>, Error> {
         let path = self.path(&format!("issuer/{name}"));
-        match self.call(Method::Get, &path, None)? {
+        match self.send(&self.request(Method::Get, &path, None), &path)? {
             Answer::Data(data) => Ok(Some(data)),
             Answer::Failed(400 | 404 | 500, errors) if none_such(&errors) => Ok(None),
             Answer::Failed(status, errors) => Err(failed(&path, status, &errors)),
@@ -48,41 +49,54 @@ impl Api {
     }
 
     pub(crate) fn read(&self, path: &str) -> Result<Value, Error> {
-        self.done(Method::Get, path, None)
+        self.done(self.request(Method::Get, path, None), path)
     }
 
     pub(crate) fn write(&self, path: &str, body: &Value) -> Result<Value, Error> {
-        self.done(Method::Post, path, Some(body))
+        self.done(self.request(Method::Post, path, Some(body)), path)
     }
 
     /// Gone already is as good.
     pub(crate) fn delete(&self, path: &str) -> Result<(), Error> {
-        match self.call(Method::Delete, path, None)? {
+        match self.send(&self.request(Method::Delete, path, None), path)? {
             Answer::Data(_) | Answer::Failed(404, _) => Ok(()),
             Answer::Failed(_, errors) if none_such(&errors) => Ok(()),
             Answer::Failed(status, errors) => Err(failed(path, status, &errors)),
         }
     }
 
-    fn done(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Error> {
-        match self.call(method, path, body)? {
+    /// As [`write`](Self::write), for what takes the server its time, such as a new key.
+    pub(crate) fn write_slowly(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        self.done(
+            self.request(Method::Post, path, Some(body)).timeout(SLOW),
+            path,
+        )
+    }
+
+    fn done(&self, request: Request, path: &str) -> Result<Value, Error> {
+        match self.send(&request, path)? {
             Answer::Data(data) => Ok(data),
             Answer::Failed(status, errors) => Err(failed(path, status, &errors)),
         }
     }
 
-    fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Error> {
+    fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Request {
         let url = format!("{}/v1/{path}", self.address);
         let mut request = Request::new(method, url).header("x-vault-token", &self.token);
         if let Some(namespace) = &self.namespace {
             request = request.header("x-vault-namespace", namespace);
         }
-        if let Some(body) = body {
-            request = request
+        match body {
+            None => request,
+            Some(body) => request
                 .header("content-type", "application/json")
-                .body(body.to_string());
+                .body(body.to_string()),
         }
-        let answer = request.send()?;
+    }
+
+    fn send(&self, request: &Request, path: &str) -> Result<Answer, Error> {
+        let answer = request.send();
+        let answer = answer.map_err(|error| Error::from(error).about(path))?;
         let status = answer.status();
         if status == 429 {
             let error = Error::rate_limited(format!("{path}: OpenBao has too much to do"));
@@ -91,16 +105,19 @@ impl Api {
                 None => error,
             });
         }
-        let body: Value = match answer.body() {
-            [] => Value::Null,
-            body => serde_json::from_slice(body).map_err(|error| {
-                Error::broken(format!("{path}: the answer is no JSON: {error}"))
-            })?,
+        let body: Result<Value, _> = match answer.body() {
+            [] => Ok(Value::Null),
+            body => serde_json::from_slice(body),
         };
         if (200..300).contains(&status) {
+            let body = body.map_err(|error| {
+                Error::broken(format!("{path}: the answer is no JSON: {error}"))
+            })?;
             return Ok(Answer::Data(body.get("data").cloned().unwrap_or_default()));
         }
-        let errors = body.get("errors").and_then(Value::as_array);
+        // Who answers with an error may be a proxy that speaks no JSON: the status says enough.
+        let errors = body.unwrap_or_default();
+        let errors = errors.get("errors").and_then(Value::as_array);
         let errors: Vec<_> = errors
             .into_iter()
             .flatten()
@@ -125,7 +142,11 @@ fn none_such(errors: &str) -> bool {
 fn failed(path: &str, status: u16, errors: &str) -> Error {
     // It writes lists over several lines.
     let errors: Vec<_> = errors.split_whitespace().collect();
-    let message = format!("{path}: OpenBao answered {status}: {}", errors.join(" "));
+    let mut message = format!("{path}: OpenBao answered {status}");
+    for (place, word) in errors.iter().enumerate() {
+        message.push_str(if place == 0 { ": " } else { " " });
+        message.push_str(word);
+    }
     match status {
         400 | 405 | 409 | 422 => Error::refused(message),
         401 | 403 => Error::unauthorised(message),
@@ -135,11 +156,16 @@ fn failed(path: &str, status: u16, errors: &str) -> Error {
     }
 }
 
-/// The certificate in an answer.
-pub(crate) fn certificate(answer: &Value) -> Result<Certificate, Error> {
+/// The certificate in what `path` answered.
+pub(crate) fn certificate(path: &str, answer: &Value) -> Result<Certificate, Error> {
     let text = answer["certificate"].as_str().unwrap_or_default();
-    Certificate::from_pem(text)?
-        .into_iter()
-        .next()
-        .ok_or_else(|| Error::broken("the answer holds no certificate"))
+    Certificate::from_pem(text)
+        .and_then(|found| {
+            let none = || Error::broken("the answer holds no certificate");
+            found.into_iter().next().ok_or_else(none)
+        })
+        .map_err(|error| error.about(path))
 }
+
+/// A new RSA key can take seconds.
+const SLOW: Duration = Duration::from_secs(8);

@@ -9,8 +9,8 @@ mod api;
 
 use chancery_plugin::{
     Ca, Capabilities, Certificate, CleanUpRequest, CleanUpScope, Config, ConfigureError,
-    Description, Error, KeyType, LeafRequest, OptionSpec, RootRequest, SignIntermediateRequest,
-    Timestamp, Validity, certificate, clock, state,
+    CrossSignRequest, Description, Error, KeyType, LeafRequest, OptionSpec, RootRequest,
+    SignIntermediateRequest, Timestamp, Validity, certificate, clock, state,
 };
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ impl Ca for RemoteCa {
     fn describe() -> Description {
         let about = "signs through the PKI engine of OpenBao";
         Description::new("remote-ca", env!("CARGO_PKG_VERSION"), about)
-            .can(Capabilities::SIGN_INTERMEDIATE)
+            .can(Capabilities::SIGN_INTERMEDIATE | Capabilities::CROSS_SIGN)
             .keys(KeyType::ALL)
             .option(OptionSpec::url("address", "where OpenBao answers").required())
             .option(OptionSpec::secret("token", "a token for it").required())
@@ -78,7 +78,7 @@ impl Ca for RemoteCa {
             }
             let found = self.api.issuer(name)?;
             let missing = || Error::misconfigured(format!("there is no issuer {name:?}"));
-            return keep(&found.ok_or_else(missing)?);
+            return keep(&format!("issuer/{name}"), &found.ok_or_else(missing)?);
         }
         // It may have been made without us living to hear of it.
         let name = format!("chancery-{}", request.operation);
@@ -87,7 +87,7 @@ impl Ca for RemoteCa {
             None => self.generate(&name, &request)?,
         };
         state::set(OPERATION, &request.operation)?;
-        keep(&made)
+        keep(&format!("issuer/{name}"), &made)
     }
 
     fn sign_leaf(&mut self, request: LeafRequest) -> Result<Vec<Certificate>, Error> {
@@ -108,7 +108,7 @@ impl Ca for RemoteCa {
                 "not_after": clock::rfc3339(end(template.validity)?),
             }),
         )?;
-        Ok(vec![api::certificate(&signed)?])
+        Ok(vec![api::certificate(&path, &signed)?])
     }
 
     fn sign_intermediate(
@@ -130,7 +130,19 @@ impl Ca for RemoteCa {
                 "not_after": clock::rfc3339(end(template.validity)?),
             }),
         )?;
-        api::certificate(&signed)
+        api::certificate(&path, &signed)
+    }
+
+    /// OpenBao puts its key and name over the root as it stands, whatever the signature on it.
+    fn cross_sign(&mut self, request: CrossSignRequest) -> Result<Certificate, Error> {
+        let path = self
+            .api
+            .path(&format!("issuer/{}/sign-self-issued", issuer()?));
+        let root = state::value(ROOT).map(Certificate::from_der);
+        let root = root.ok_or_else(|| Error::refused("there is no root yet"))?;
+        let wanted = certificate::unsigned_cross(&request, &root)?;
+        let body = json!({ "certificate": wanted.pem() });
+        api::certificate(&path, &self.api.write(&path, &body)?)
     }
 
     /// What was made for us goes when nobody trusts it any more.
@@ -164,7 +176,7 @@ impl RemoteCa {
                 )));
             }
         };
-        self.api.write(
+        self.api.write_slowly(
             &self.api.path("root/generate/internal"),
             &json!({
                 "issuer_name": name,
@@ -181,11 +193,11 @@ impl RemoteCa {
     }
 }
 
-/// Keeps what an answer says of the root.
-fn keep(answer: &Value) -> Result<Certificate, Error> {
-    let root = api::certificate(answer)?;
+/// Keeps what `path` says of the root.
+fn keep(path: &str, answer: &Value) -> Result<Certificate, Error> {
+    let root = api::certificate(path, answer)?;
     let id = answer["issuer_id"].as_str();
-    let id = id.ok_or_else(|| Error::broken("the answer names no issuer"))?;
+    let id = id.ok_or_else(|| Error::broken("the answer names no issuer").about(path))?;
     state::set(ROOT, &root)?;
     state::set(ISSUER, id)?;
     Ok(root)

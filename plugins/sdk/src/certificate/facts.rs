@@ -27,6 +27,8 @@ pub struct Facts<'a> {
     pub ca: bool,
     /// How many CA certificates may follow below it; no limit if absent.
     pub path_length: Option<u8>,
+    /// How it is signed, an AlgorithmIdentifier, DER.
+    pub(super) signature_algorithm: &'a [u8],
     /// The extensions one after another, DER.
     pub(super) extensions: &'a [u8],
 }
@@ -48,7 +50,7 @@ impl<'a> Facts<'a> {
     pub(super) fn read(der: &'a [u8]) -> Option<Self> {
         let mut outer = Reader::new(der).only(SEQUENCE)?;
         let signed = outer.expect(SEQUENCE)?;
-        let _algorithm = outer.expect(SEQUENCE)?;
+        let signature_algorithm = outer.expect(SEQUENCE)?.raw;
         let mut parts = Reader::new(signed.content);
         let _version = parts.optional(constructed(0));
         let serial = parts.expect(INTEGER)?.content;
@@ -72,6 +74,7 @@ impl<'a> Facts<'a> {
             authority_key_id: None,
             ca: false,
             path_length: None,
+            signature_algorithm,
             extensions: &[],
         };
         while !parts.is_empty() {

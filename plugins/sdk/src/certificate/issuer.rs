@@ -1,6 +1,6 @@
 //! A CA certificate together with its key: what signs.
 
-use super::der::Reader;
+use super::der::{Reader, Writer};
 use super::extensions::{self, Constraints};
 use super::write::{Draft, ca_extensions, check_uri, key_id, name};
 use super::{Certificate, Facts};
@@ -174,15 +174,7 @@ impl Issuer {
             subject: foreign.subject,
             public_key: foreign.public_key,
         };
-        draft.sign(&self.key, |writer| {
-            extensions::authority_key_id(writer, &self.key_id);
-            let mut reader = Reader::new(foreign.extensions);
-            while let Some(extension) = extensions::read(&mut reader) {
-                if extension.oid != extensions::AUTHORITY_KEY_ID {
-                    writer.raw(extension.raw);
-                }
-            }
-        })
+        draft.sign(&self.key, |writer| copy(writer, &foreign, &self.key_id))
     }
 
     /// Cuts `wanted` to the life of the issuer.
@@ -190,17 +182,7 @@ impl Issuer {
     /// # Errors
     /// [`Refused`](crate::ErrorKind::Refused) if nothing is left.
     pub fn shorten(&self, wanted: Validity) -> Result<Validity, Error> {
-        let cut = Validity {
-            not_before: wanted.not_before.max(self.validity.not_before),
-            not_after: wanted.not_after.min(self.validity.not_after),
-        };
-        if cut.not_before < cut.not_after {
-            return Ok(cut);
-        }
-        Err(Error::refused(format!(
-            "a certificate from second {} to {} has no life within its issuer's, {} to {}",
-            wanted.not_before, wanted.not_after, self.validity.not_before, self.validity.not_after
-        )))
+        shortened(wanted, self.validity)
     }
 
     fn may_sign_cas(&self) -> Result<(), Error> {
@@ -211,6 +193,58 @@ impl Issuer {
         }
         Ok(())
     }
+}
+
+/// What a CA elsewhere shall sign, under its certificate `issuer`, that puts its name and key over
+/// a certificate as it stands and does not ask who signed that before, as the path
+/// `sign-self-issued` of Vault and OpenBao: the foreign root with its own name as the issuer's, and
+/// with the serial, the life (cut to that of `issuer`) and the authority key identifier that are
+/// wanted. Its signature is none.
+///
+/// # Errors
+/// [`Refused`](crate::ErrorKind::Refused) if one of both is no CA's certificate, or nothing is left
+/// of the life.
+pub fn unsigned_cross(
+    request: &CrossSignRequest,
+    issuer: &Certificate,
+) -> Result<Certificate, Error> {
+    let (foreign, own) = (request.root.read()?, issuer.read()?);
+    usable(&foreign)?;
+    let key_id = usable(&own)?;
+    let draft = Draft {
+        serial: &request.serial,
+        algorithm: foreign.signature_algorithm,
+        issuer: foreign.subject,
+        validity: shortened(request.validity, own.validity)?,
+        subject: foreign.subject,
+        public_key: foreign.public_key,
+    };
+    draft.unsigned(|writer| copy(writer, &foreign, key_id))
+}
+
+/// The extensions of a foreign root, with who signs it now.
+fn copy(writer: &mut Writer, foreign: &Facts<'_>, signed_by: &[u8]) {
+    extensions::authority_key_id(writer, signed_by);
+    let mut reader = Reader::new(foreign.extensions);
+    while let Some(extension) = extensions::read(&mut reader) {
+        if extension.oid != extensions::AUTHORITY_KEY_ID {
+            writer.raw(extension.raw);
+        }
+    }
+}
+
+fn shortened(wanted: Validity, own: Validity) -> Result<Validity, Error> {
+    let cut = Validity {
+        not_before: wanted.not_before.max(own.not_before),
+        not_after: wanted.not_after.min(own.not_after),
+    };
+    if cut.not_before < cut.not_after {
+        return Ok(cut);
+    }
+    Err(Error::refused(format!(
+        "a certificate from second {} to {} has no life within its issuer's, {} to {}",
+        wanted.not_before, wanted.not_after, own.not_before, own.not_after
+    )))
 }
 
 /// The key identifier of a certificate that may sign.

@@ -12,7 +12,7 @@ mod time;
 mod write;
 
 pub use self::facts::Facts;
-pub use self::issuer::Issuer;
+pub use self::issuer::{Issuer, unsigned_cross};
 pub(crate) use self::time::civil;
 pub use self::write::{csr, key_id, root};
 

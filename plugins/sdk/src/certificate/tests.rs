@@ -86,6 +86,31 @@ fn an_intermediate_links_its_leafs_to_the_root() {
 }
 
 #[test]
+fn a_root_for_another_to_sign_says_what_a_cross_signed_one_does_but_who_signed_it() {
+    within(|| {
+        let (old, new) = (issuer(), made("new", KeyType::Ed25519, &root_request(2)));
+        let request = cross_sign_request(new.certificate());
+        let signed = old.cross_sign(&request).unwrap();
+        let unsigned = unsigned_cross(&request, old.certificate()).unwrap();
+        let (signed, said) = (signed.read().unwrap(), unsigned.read().unwrap());
+        let root = new.certificate().read().unwrap();
+        assert_eq!(said.issuer, root.subject);
+        assert_eq!(said.signature_algorithm, root.signature_algorithm);
+        let same = Facts {
+            issuer: signed.issuer,
+            signature_algorithm: signed.signature_algorithm,
+            ..said
+        };
+        assert_eq!(same, signed);
+        verify(&unsigned, old.certificate()).unwrap_err();
+
+        let leaf = old.leaf(&leaf_request("web")).unwrap().remove(0);
+        unsigned_cross(&cross_sign_request(&leaf), old.certificate()).unwrap_err();
+        unsigned_cross(&request, &leaf).unwrap_err();
+    });
+}
+
+#[test]
 fn a_cross_signed_root_keeps_name_key_and_extensions_to_the_byte() {
     within(|| {
         let (old, new) = (issuer(), made("new", KeyType::Ed25519, &root_request(2)));

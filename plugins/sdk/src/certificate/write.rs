@@ -91,6 +91,19 @@ impl Draft<'_> {
         key: &Key,
         extend: impl FnOnce(&mut Writer),
     ) -> Result<Certificate, Error> {
+        self.finish(extend, |bytes| key.sign(bytes))
+    }
+
+    /// Writes it with a signature that is none, for somebody else to sign.
+    pub(super) fn unsigned(&self, extend: impl FnOnce(&mut Writer)) -> Result<Certificate, Error> {
+        self.finish(extend, |_bytes| vec![0])
+    }
+
+    fn finish(
+        &self,
+        extend: impl FnOnce(&mut Writer),
+        sign: impl FnOnce(&[u8]) -> Vec<u8>,
+    ) -> Result<Certificate, Error> {
         time::check(self.validity.not_before)?;
         time::check(self.validity.not_after)?;
         check_public_key(self.public_key)?;
@@ -104,7 +117,7 @@ impl Draft<'_> {
         writer.nested(SEQUENCE, |writer| {
             let start = writer.len();
             writer.nested(SEQUENCE, |writer| self.write(writer, extend));
-            let signature = key.sign(writer.since(start));
+            let signature = sign(writer.since(start));
             writer.raw(self.algorithm);
             writer.bit_string(&signature);
         });

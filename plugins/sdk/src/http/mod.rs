@@ -111,8 +111,9 @@ impl Request {
         self
     }
 
-    /// How long to wait for the connection, and for each further piece of the answer; four
-    /// seconds otherwise. The host ends the whole call after its own time anyhow.
+    /// How long to wait for the connection, and as long again for the whole answer; two seconds
+    /// otherwise, so that within the five that a call usually has there is time to say who did
+    /// not answer. The host ends the whole call after its own time anyhow.
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -261,17 +262,34 @@ pub enum HttpError {
     },
     /// This is no `http` or `https` URL, or a header cannot be sent.
     Malformed(String),
+    /// What the server says is no HTTP.
+    NoHttp {
+        /// Host and port.
+        authority: String,
+    },
     /// The answer is longer than what was allowed.
     TooLong {
         /// How many bytes were.
         allowed: usize,
     },
+    /// The name leads to an address that is not public, and the operator has named no network.
+    Private {
+        /// Host and port.
+        authority: String,
+    },
+    /// The call has sent as many requests as one may.
+    TooMany,
     /// The server cannot be reached, broke off, or took too long.
     Unreachable {
         /// Host and port.
         authority: String,
         /// What the host says about it.
         reason: String,
+    },
+    /// The server's certificate is not one that the host trusts.
+    Untrusted {
+        /// Host and port.
+        authority: String,
     },
 }
 
@@ -283,15 +301,27 @@ impl fmt::Display for HttpError {
                 "{authority} may not be reached: add it to allow_http in the configuration"
             ),
             Self::Malformed(what) => f.write_str(what),
+            Self::NoHttp { authority } => write!(f, "{authority} does not speak HTTP"),
             Self::TooLong { allowed } => {
                 write!(
                     f,
                     "the answer is too long: at most {allowed} bytes are read"
                 )
             }
+            Self::Private { authority } => write!(
+                f,
+                "{authority} leads to an address that is not public: allow_http in the \
+                 configuration must name its network, as in {authority}@10.0.0.0/8"
+            ),
+            Self::TooMany => f.write_str("the call has sent as many requests as one may"),
             Self::Unreachable { authority, reason } => {
                 write!(f, "{authority} cannot be reached: {reason}")
             }
+            Self::Untrusted { authority } => write!(
+                f,
+                "the certificate of {authority} is not trusted: it must be for that name, and of a \
+                 CA in http_ca_file or, without that, of one that the system trusts"
+            ),
         }
     }
 }
@@ -302,8 +332,13 @@ impl From<HttpError> for Error {
     fn from(error: HttpError) -> Self {
         let message = error.to_string();
         match error {
-            HttpError::Denied { .. } | HttpError::Malformed(_) => Self::misconfigured(message),
-            HttpError::TooLong { .. } => Self::broken(message),
+            HttpError::Denied { .. }
+            | HttpError::Malformed(_)
+            | HttpError::Private { .. }
+            | HttpError::Untrusted { .. } => Self::misconfigured(message),
+            HttpError::NoHttp { .. } | HttpError::TooLong { .. } | HttpError::TooMany => {
+                Self::broken(message)
+            }
             HttpError::Unreachable { .. } => Self::unavailable(message),
         }
     }
@@ -355,7 +390,7 @@ fn text_of<'a>(headers: &'a [(String, Vec<u8>)], name: &str) -> Option<&'a str> 
     str::from_utf8(value).ok()
 }
 
-const TIMEOUT: Duration = Duration::from_secs(4);
+const TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_BODY: usize = 1024 * 1024;
 
 #[cfg(test)]
@@ -398,11 +433,20 @@ mod tests {
         let denied = HttpError::Denied {
             authority: authority.clone(),
         };
+        let untrusted = HttpError::Untrusted {
+            authority: authority.clone(),
+        };
+        let babbles = HttpError::NoHttp {
+            authority: authority.clone(),
+        };
         let away = HttpError::Unreachable {
             authority,
             reason: "connection refused".to_owned(),
         };
         let kind = |error: HttpError| Error::from(error).kind();
+        assert_eq!(kind(untrusted), crate::ErrorKind::Misconfigured);
+        assert_eq!(kind(babbles), crate::ErrorKind::Broken);
+        assert_eq!(kind(HttpError::TooMany), crate::ErrorKind::Broken);
         assert_eq!(kind(denied), crate::ErrorKind::Misconfigured);
         assert_eq!(kind(away), crate::ErrorKind::Unavailable);
     }

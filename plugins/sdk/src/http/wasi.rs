@@ -43,7 +43,9 @@ impl Exchange<'_> {
     fn head(&self, url: &Url<'_>) -> Result<OutgoingRequest, HttpError> {
         let mut headers = self.request.headers.clone();
         let has_length = headers.iter().any(|(name, _)| name == "content-length");
-        if !self.request.body.is_empty() && !has_length {
+        let mute = matches!(self.request.method, Method::Get | Method::Head);
+        // Without a length the host would send pieces, which some servers do not take.
+        if !has_length && !(mute && self.request.body.is_empty()) {
             let length = self.request.body.len().to_string();
             headers.push(("content-length".to_owned(), length.into_bytes()));
         }
@@ -121,17 +123,28 @@ impl Exchange<'_> {
     }
 
     fn failed(&self, code: &ErrorCode) -> HttpError {
-        match code {
-            ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => {
-                HttpError::Denied {
-                    authority: self.authority.to_owned(),
-                }
+        let authority = self.authority.to_owned();
+        let reason = match code {
+            ErrorCode::HttpRequestDenied => return HttpError::Denied { authority },
+            ErrorCode::DestinationIpProhibited => return HttpError::Private { authority },
+            ErrorCode::HttpResponseBodySize(_) => {
+                return HttpError::TooLong {
+                    allowed: self.request.max_body,
+                };
             }
-            ErrorCode::HttpResponseBodySize(_) => HttpError::TooLong {
-                allowed: self.request.max_body,
-            },
-            other => self.unreachable(&other.to_string()),
-        }
+            ErrorCode::ConnectionLimitReached => return HttpError::TooMany,
+            ErrorCode::HttpProtocolError => return HttpError::NoHttp { authority },
+            ErrorCode::TlsCertificateError => return HttpError::Untrusted { authority },
+            ErrorCode::ConnectionRefused => "it refuses connections",
+            ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => "it broke off",
+            ErrorCode::ConnectionTimeout => "there was no connection in time",
+            ErrorCode::DestinationNotFound | ErrorCode::DnsError(_) => "nobody knows its name",
+            ErrorCode::DestinationUnavailable => "there is no way to it",
+            ErrorCode::HttpResponseTimeout => "it did not answer in time",
+            ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => "TLS failed",
+            other => return self.unreachable(&other.to_string()),
+        };
+        self.unreachable(reason)
     }
 
     fn unreachable(&self, reason: &str) -> HttpError {

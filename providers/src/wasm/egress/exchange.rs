@@ -1,5 +1,6 @@
 //! One request and its answer.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,6 +14,7 @@ use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tracing::Level;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::allow::{Host, Permission, Refusal};
@@ -44,9 +46,10 @@ pub(super) async fn exchange(
             converse(stream, request, inner).await
         }
     };
-    tokio::time::timeout(patience, whole)
-        .await
+    let answer = tokio::time::timeout(patience, whole).await;
+    answer
         .unwrap_or(Err(Error::HttpResponseTimeout))
+        .map_err(|error| target.failed(error, inner))
 }
 
 /// Where a request goes.
@@ -128,6 +131,34 @@ impl Target {
             }
         }
         Err(last)
+    }
+
+    /// What the plugin is told, in the words that wasi:http has for it; the operator, who may
+    /// know more, reads all of it in the log.
+    fn failed(&self, error: Error, inner: &Inner) -> Error {
+        if let Error::DestinationIpProhibited = error {
+            // That has been said.
+            return error;
+        }
+        let (host, port) = (&self.host, self.port);
+        let text = format!("HTTP request to {host}:{port} failed: {error}");
+        inner.log.write(Level::WARN, &text);
+        match error {
+            Error::Connect(error) => match error.kind() {
+                io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
+                io::ErrorKind::TimedOut => Error::ConnectionTimeout,
+                _ => Error::DestinationUnavailable,
+            },
+            Error::Hyper(error) if error.is_parse() || error.is_parse_too_large() => {
+                Error::HttpProtocolError
+            }
+            Error::Hyper(_) => Error::ConnectionTerminated,
+            Error::Tls(error) => match error.get_ref().and_then(|cause| cause.downcast_ref()) {
+                Some(rustls::Error::InvalidCertificate(_)) => Error::TlsCertificateError,
+                _ => Error::TlsProtocolError,
+            },
+            other => other,
+        }
     }
 
     async fn secured(

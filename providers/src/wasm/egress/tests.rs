@@ -309,7 +309,37 @@ async fn a_server_whose_ca_was_not_given_is_not_spoken_to() {
     let (port, _) = server("HTTP/1.1 200 OK\r\n\r\n").await;
     let egress = egress(&[format!("127.0.0.1:{port}")], EgressLimits::default());
     let error = refused(&egress, get(&format!("https://127.0.0.1:{port}/"))).await;
-    assert!(matches!(error, Error::Tls(_)), "{error}");
+    assert!(matches!(error, Error::TlsProtocolError), "{error}");
+}
+
+#[tokio::test]
+async fn why_there_is_no_answer_is_told_in_the_words_of_the_interface() {
+    // Taken, so that nobody else listens there either.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let nobody = taken.local_addr().unwrap().port();
+    let (babbles, _) = server("How do you do?\r\n\r\n").await;
+    let cut = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let breaks_off = cut.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = cut.accept().await.unwrap();
+        let _read = stream.read(&mut [0; 4_096]).await;
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf";
+        let _written = stream.write_all(head).await;
+    });
+    type Told = fn(&Error) -> bool;
+    let cases: [(u16, Told); 3] = [
+        (nobody, |error| matches!(error, Error::ConnectionRefused)),
+        (babbles, |error| matches!(error, Error::HttpProtocolError)),
+        (breaks_off, |error| {
+            matches!(error, Error::ConnectionTerminated)
+        }),
+    ];
+    for (port, told) in cases {
+        let egress = egress(&[format!("127.0.0.1:{port}")], EgressLimits::default());
+        let error = refused(&egress, get(&format!("http://127.0.0.1:{port}/"))).await;
+        assert!(told(&error), "{error}");
+    }
 }
 
 #[test]
