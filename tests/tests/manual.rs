@@ -194,7 +194,8 @@ fn the_limits_of_an_agent_are_those_of_the_pages() {
             thousands(limits.http_max_connections)
         ),
         format!(
-            "blocking queries, of one client and of all | 200, {} |",
+            "blocking queries, of one client and of all | {}, {} |",
+            limits.http_max_conns_per_client,
             thousands(limits.http_max_blocked_queries)
         ),
         format!("slowest rate | {} KiB,", limits.http_max_body_bytes / 1024),

@@ -19,10 +19,10 @@ impl Catalog {
             CatalogChange::DeleteService { node, id } => {
                 self.delete_service(&RowKey::new(node, id), topics);
             }
-            CatalogChange::PutCheck(check) => self.put_check(check.clone(), topics),
+            CatalogChange::PutCheck(check) => self.put_check(Arc::clone(check), topics),
             CatalogChange::PutNode(node) => self.put_node(node.clone(), topics),
             CatalogChange::PutService(service) => {
-                self.put_service(service.as_ref().clone(), topics);
+                self.put_service(Arc::clone(service), topics);
             }
         }
     }
@@ -40,8 +40,8 @@ impl Catalog {
         self.touch_node(key, topics);
     }
 
-    fn put_service(&mut self, service: ServiceInstance, topics: &mut Vec<CatalogTopic>) {
-        let key = RowKey::new(&service.node, &service.id);
+    fn put_service(&mut self, service: Arc<ServiceInstance>, topics: &mut Vec<CatalogTopic>) {
+        let key = self.service_key(&service.node, &service.id);
         let old = self.services.get(&key).cloned();
         let listed = |it: &ServiceInstance| (it.name.clone(), it.tags.clone());
         if old.as_deref().map(listed) != Some(listed(&service)) {
@@ -51,24 +51,58 @@ impl Catalog {
             self.unindex_service(&old, &key);
             touch_instance(&old, topics);
         }
-        self.by_name.insert((folded(&service.name), key.clone()));
+        let name = self.shared_name(&service.name, &key.id);
+        topics.push(CatalogTopic::Service(name.clone()));
+        self.by_name.insert((name, key.clone()));
         if let Some(destination) = service.connect_destination() {
-            self.by_destination
-                .insert((folded(destination), key.clone()));
+            let destination = self.shared_name(destination, &key.id);
+            topics.push(CatalogTopic::Connect(destination.clone()));
+            self.by_destination.insert((destination, key.clone()));
         }
-        touch_instance(&service, topics);
         topics.push(CatalogTopic::Node(key.node.clone()));
-        self.services.insert(key, Arc::new(service));
+        self.services.insert(key, service);
     }
 
-    fn put_check(&mut self, check: Check, topics: &mut Vec<CatalogTopic>) {
-        let key = RowKey::new(&check.node, &check.check_id);
+    fn put_check(&mut self, check: Arc<Check>, topics: &mut Vec<CatalogTopic>) {
+        let owner = self.service_key(&check.node, &check.service_id);
+        let key = RowKey {
+            node: owner.node.clone(),
+            id: check.check_id.as_str().into(),
+        };
         self.delete_check(&key, topics);
         topics.push(CatalogTopic::Checks);
         self.touch_checked(&check, topics);
-        self.by_instance
-            .insert((RowKey::new(&check.node, &check.service_id), key.id.clone()));
-        self.checks.insert(key, Arc::new(check));
+        self.by_instance.insert((owner, key.id.clone()));
+        self.checks.insert(key, check);
+    }
+
+    /// The key of an instance, made of texts that are in memory already as far as there are.
+    fn service_key(&self, node: &str, id: &str) -> RowKey {
+        let key = RowKey::new(node, id);
+        if let Some((known, _)) = self.services.get_key_value(&key) {
+            return known.clone();
+        }
+        match self.nodes.get_key_value(&key.node) {
+            Some((node, _)) => RowKey {
+                node: node.clone(),
+                id: key.id,
+            },
+            None => key,
+        }
+    }
+
+    /// The name of a service as it is looked up, made of a text that is in memory already if
+    /// there is one: `id`, or the name of another instance.
+    fn shared_name(&self, name: &str, id: &Arc<str>) -> Arc<str> {
+        let name = folded(name);
+        if name == *id {
+            return id.clone();
+        }
+        let first = (name.clone(), RowKey::first());
+        match self.by_name.range(first..).next() {
+            Some((known, _)) if *known == name => known.clone(),
+            _ => name,
+        }
     }
 
     fn delete_node(&mut self, key: &Arc<str>, topics: &mut Vec<CatalogTopic>) {

@@ -68,11 +68,11 @@ pub enum CatalogChange {
         id: String,
     },
     /// A check is now this.
-    PutCheck(Check),
+    PutCheck(Arc<Check>),
     /// A node is now this.
     PutNode(Node),
     /// An instance is now this.
-    PutService(Box<ServiceInstance>),
+    PutService(Arc<ServiceInstance>),
 }
 
 /// Something that a reader of the catalog can wait for. Names are in lower case, because the

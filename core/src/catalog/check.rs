@@ -225,6 +225,37 @@ impl Check {
         }
     }
 
+    /// Whether it is the same in everything but its indexes.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let Self {
+            node,
+            check_id,
+            name,
+            status,
+            notes,
+            output,
+            service_id,
+            service_name,
+            service_tags,
+            kind,
+            target,
+            create_index: _,
+            modify_index: _,
+        } = self;
+        *node == other.node
+            && *check_id == other.check_id
+            && *name == other.name
+            && *status == other.status
+            && *notes == other.notes
+            && *output == other.output
+            && *service_id == other.service_id
+            && *service_name == other.service_name
+            && *service_tags == other.service_tags
+            && *kind == other.kind
+            && *target == other.target
+    }
+
     /// Whether it is about its node and not about an instance.
     #[must_use]
     pub fn is_of_node(&self) -> bool {

@@ -62,4 +62,9 @@ impl RowKey {
             id: id.into(),
         }
     }
+
+    /// The one before all others.
+    fn first() -> Self {
+        Self::new("", "")
+    }
 }

@@ -1,6 +1,7 @@
 //! Deciding what a command changes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{
     Catalog, CatalogChange, CatalogCommand, CatalogError, Check, CheckStatus, NODE_ALIVE_CHECK,
@@ -144,12 +145,12 @@ impl Draft {
             .cloned()
             .collect::<Vec<_>>();
         let (name, tags) = (service.name.clone(), service.tags.clone());
-        self.change(CatalogChange::PutService(Box::new(service)));
+        self.change(CatalogChange::PutService(Arc::new(service)));
         for mut check in outdated {
             check.service_name.clone_from(&name);
             check.service_tags.clone_from(&tags);
             check.modify_index = self.revision;
-            self.change(CatalogChange::PutCheck(check));
+            self.change(CatalogChange::PutCheck(Arc::new(check)));
         }
         Ok(())
     }
@@ -175,7 +176,7 @@ impl Draft {
         check.modify_index = old.map_or(self.revision, |old| old.modify_index);
         if old != Some(&check) {
             check.modify_index = self.revision;
-            self.change(CatalogChange::PutCheck(check));
+            self.change(CatalogChange::PutCheck(Arc::new(check)));
         }
         Ok(())
     }

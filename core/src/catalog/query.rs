@@ -86,6 +86,16 @@ impl Catalog {
         self.services.get(&RowKey::new(node, id)).map(AsRef::as_ref)
     }
 
+    /// One instance, to be kept beside the catalog without a copy.
+    pub(crate) fn shared_instance(&self, node: &str, id: &str) -> Option<&Arc<ServiceInstance>> {
+        self.services.get(&RowKey::new(node, id))
+    }
+
+    /// One check, to be kept beside the catalog without a copy.
+    pub(crate) fn shared_check(&self, node: &str, check_id: &str) -> Option<&Arc<Check>> {
+        self.checks.get(&RowKey::new(node, check_id))
+    }
+
     /// One check.
     #[must_use]
     pub fn check(&self, node: &str, check_id: &str) -> Option<&Check> {
@@ -181,12 +191,8 @@ impl Catalog {
         index: &'a OrdSet<(Arc<str>, RowKey)>,
         name: Arc<str>,
     ) -> impl Iterator<Item = &'a ServiceInstance> + use<'a> {
-        let first = RowKey {
-            node: "".into(),
-            id: "".into(),
-        };
         index
-            .range((name.clone(), first)..)
+            .range((name.clone(), RowKey::first())..)
             .take_while(move |(of, _)| *of == name)
             .filter_map(|(_, key)| self.services.get(key))
             .map(AsRef::as_ref)

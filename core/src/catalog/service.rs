@@ -145,7 +145,7 @@ pub struct ServiceInstance {
     pub enable_tag_override: bool,
     /// What it proxies, if it is a proxy or a gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proxy: Option<ProxyConfig>,
+    pub proxy: Option<Box<ProxyConfig>>,
     /// Whether it speaks mutual TLS itself, without a proxy.
     #[serde(default)]
     pub connect_native: bool,
@@ -189,5 +189,40 @@ impl ServiceInstance {
             return Some(&proxy.destination_service_name);
         }
         self.connect_native.then_some(self.name.as_str())
+    }
+
+    /// Whether it is the same in everything but its indexes.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let Self {
+            node,
+            id,
+            name,
+            kind,
+            tags,
+            meta,
+            port,
+            address,
+            tagged_addresses,
+            weights,
+            enable_tag_override,
+            proxy,
+            connect_native,
+            create_index: _,
+            modify_index: _,
+        } = self;
+        *node == other.node
+            && *id == other.id
+            && *name == other.name
+            && *kind == other.kind
+            && *tags == other.tags
+            && *meta == other.meta
+            && *port == other.port
+            && *address == other.address
+            && *tagged_addresses == other.tagged_addresses
+            && *weights == other.weights
+            && *enable_tag_override == other.enable_tag_override
+            && *proxy == other.proxy
+            && *connect_native == other.connect_native
     }
 }

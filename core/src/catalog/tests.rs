@@ -38,7 +38,7 @@ fn proxy_for(node: &str, destination: &str) -> ServiceInstance {
     let mut proxy = ServiceInstance::new(node, id.clone(), id);
     proxy.kind = ServiceKind::ConnectProxy;
     proxy.port = 8181;
-    proxy.proxy = Some(ProxyConfig::new(destination));
+    proxy.proxy = Some(Box::new(ProxyConfig::new(destination)));
     proxy
 }
 
@@ -279,7 +279,7 @@ fn rows_come_back_from_json_as_they_were() {
     let config = proxy.proxy.as_mut().unwrap();
     config.upstreams.push(Upstream::new("db", 5000));
     config.mesh_gateway = MeshGatewayMode::Local;
-    let change = CatalogChange::PutService(Box::new(proxy));
+    let change = CatalogChange::PutService(Arc::new(proxy));
     let text = serde_json::to_string(&change).unwrap();
     assert_eq!(
         serde_json::from_str::<CatalogChange>(&text).unwrap(),
@@ -299,7 +299,7 @@ fn commands() -> impl Strategy<Value = Vec<CatalogCommand>> {
             let mut service = ServiceInstance::new("", id, name);
             if proxy {
                 service.kind = ServiceKind::ConnectProxy;
-                service.proxy = Some(ProxyConfig::new(name));
+                service.proxy = Some(Box::new(ProxyConfig::new(name)));
             }
             service.port = port;
             service
@@ -358,9 +358,13 @@ fn rows(catalog: &Catalog) -> Vec<CatalogChange> {
     let services = catalog
         .instances()
         .cloned()
-        .map(Box::new)
+        .map(Arc::new)
         .map(CatalogChange::PutService);
-    let checks = catalog.checks().cloned().map(CatalogChange::PutCheck);
+    let checks = catalog
+        .checks()
+        .cloned()
+        .map(Arc::new)
+        .map(CatalogChange::PutCheck);
     nodes.chain(services).chain(checks).collect()
 }
 

@@ -1,6 +1,7 @@
 //! Checks that follow another service of the same agent.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::check_plan::Means;
 use super::running::RunningCheck;
@@ -31,22 +32,22 @@ impl LocalState {
         }
     }
 
-    fn followers(&self, service_id: &str) -> Vec<String> {
+    fn followers(&self, service_id: &str) -> Vec<Arc<str>> {
         if service_id.is_empty() {
-            return self.aliases.values().flatten().cloned().collect();
+            return self.aliases.all().cloned().collect();
         }
-        let own = self.by_service.get(service_id).into_iter().flatten();
-        let followers = self.aliases.get(service_id).into_iter().flatten();
+        let own = self.by_service.of(service_id);
+        let followers = self.aliases.of(service_id);
         // What is no alias has nothing to say in `aliased`.
         own.chain(followers).cloned().collect()
     }
 
     /// What an alias check has to say, in the words of Consul's `CheckAlias`.
     fn aliased(&self, check_id: &str) -> Option<(CheckStatus, String)> {
-        let Means::Alias { service_id } = &self.checks.get(check_id)?.plan.means else {
+        let Means::Alias { service_id } = &self.checks.get(check_id)?.means else {
             return None;
         };
-        let is_known = service_id.is_empty() || self.services.contains_key(service_id);
+        let is_known = service_id.is_empty() || self.services.contains_key(service_id.as_str());
         if !is_known {
             let output = format!(
                 "Service {service_id} could not be found on node {}",
@@ -78,17 +79,18 @@ impl LocalState {
     }
 
     /// The checks of the node and of a service.
-    fn seen_from(&self, service_id: &str) -> impl Iterator<Item = &RunningCheck> {
-        let of_node = self.by_service.get("").filter(|_| !service_id.is_empty());
-        let own = self.by_service.get(service_id);
-        let ids = of_node.into_iter().chain(own).flatten();
-        ids.filter_map(|id| self.checks.get(id))
+    fn seen_from<'a>(&'a self, service_id: &'a str) -> impl Iterator<Item = &'a RunningCheck> {
+        let of_node = (!service_id.is_empty()).then(|| self.by_service.of(""));
+        let ids = of_node.into_iter().flatten();
+        ids.chain(self.by_service.of(service_id))
+            .filter_map(|id| self.checks.get(id))
+            .map(AsRef::as_ref)
     }
 
     /// The state of a check; of an alias the worst of what it follows directly or through others,
     /// each service looked at once.
     fn status_of(&self, check: &RunningCheck) -> CheckStatus {
-        let Means::Alias { service_id } = &check.plan.means else {
+        let Means::Alias { service_id } = &check.means else {
             return check.row.status;
         };
         let mut seen = BTreeSet::new();
@@ -102,7 +104,7 @@ impl LocalState {
                 return CheckStatus::Critical;
             }
             for check in self.seen_from(service_id) {
-                match &check.plan.means {
+                match &check.means {
                     Means::Alias { service_id } => open.push(service_id),
                     Means::Maintenance | Means::Probe(_) | Means::Ttl(_) => {
                         worst = worst.max(check.row.status);

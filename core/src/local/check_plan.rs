@@ -67,7 +67,7 @@ pub(super) struct Probing {
 #[non_exhaustive]
 pub enum ProbeTarget {
     /// A web server is asked. Redirects are not followed.
-    Http(HttpTarget),
+    Http(Box<HttpTarget>),
     /// A connection is opened and closed.
     Tcp {
         /// Host and port.
@@ -159,7 +159,7 @@ impl CheckDefinition {
                 address: self.tcp.clone(),
             }
         } else {
-            ProbeTarget::Http(HttpTarget {
+            ProbeTarget::Http(Box::new(HttpTarget {
                 url: self.http.clone(),
                 method: if self.method.is_empty() {
                     "GET".to_owned()
@@ -169,7 +169,7 @@ impl CheckDefinition {
                 header: self.header.clone(),
                 body: self.body.clone(),
                 tls_skip_verify: self.tls_skip_verify,
-            })
+            }))
         };
         Probing {
             target,

@@ -43,8 +43,8 @@ impl LocalState {
     }
 
     fn health_of<'a>(&'a self, service: &'a LocalService) -> LocalHealth<'a> {
-        let own = self.by_service.get(&service.instance.id);
-        let ids = own.into_iter().chain(self.by_service.get("")).flatten();
+        let own = self.by_service.of(&service.instance.id);
+        let ids = own.chain(self.by_service.of(""));
         let mut checks = ids.filter_map(|id| self.check(id)).collect::<Vec<_>>();
         checks.sort_by(|one, other| one.check_id.cmp(&other.check_id));
         LocalHealth {

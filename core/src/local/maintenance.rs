@@ -23,7 +23,7 @@ impl LocalState {
         now: Now,
     ) -> Result<(), LocalError> {
         let check_id = self.maintenance_id(service_id)?;
-        if self.checks.contains_key(&check_id) {
+        if self.checks.contains_key(check_id.as_str()) {
             return Ok(());
         }
         let (name, what) = if service_id.is_empty() {
@@ -41,7 +41,7 @@ impl LocalState {
             reason.get(..end).unwrap_or_default().to_owned()
         };
         let plan = CheckPlan {
-            check_id: check_id.clone(),
+            check_id,
             name: name.to_owned(),
             status: Some(CheckStatus::Critical),
             notes,
@@ -49,7 +49,7 @@ impl LocalState {
             deregister_after: None,
             output_limit: None,
         };
-        self.put_check(plan, service_id, now.mono);
+        let check_id = self.put_check(plan, service_id, now.mono);
         self.rename_in_checks(service_id);
         self.unsaid.insert(SyncKey::Check(check_id));
         self.follow(service_id, now.mono);
@@ -69,7 +69,7 @@ impl LocalState {
     #[must_use]
     pub fn is_in_maintenance(&self, service_id: &str) -> bool {
         self.maintenance_id(service_id)
-            .is_ok_and(|check_id| self.checks.contains_key(&check_id))
+            .is_ok_and(|check_id| self.checks.contains_key(check_id.as_str()))
     }
 
     /// Consul's id for the check.

@@ -13,6 +13,7 @@ mod check_plan;
 mod definition;
 mod error;
 mod health;
+mod links;
 mod maintenance;
 mod poll;
 mod reconcile;

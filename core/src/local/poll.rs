@@ -1,5 +1,6 @@
 //! What has to be done outside: say something to the catalog, or look at a service.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::check_plan::ProbeTarget;
@@ -31,9 +32,9 @@ pub enum SyncKey {
     /// The node.
     Node,
     /// A service with all its checks.
-    Service(String),
+    Service(Arc<str>),
     /// One check.
-    Check(String),
+    Check(Arc<str>),
 }
 
 /// A probe to run once.
@@ -41,7 +42,7 @@ pub enum SyncKey {
 #[non_exhaustive]
 pub struct ProbeSpec {
     /// The check that it is for.
-    pub check_id: String,
+    pub check_id: Arc<str>,
     /// What to look at.
     pub target: ProbeTarget,
     /// After how long it has failed.
@@ -109,11 +110,11 @@ impl LocalState {
             },
             SyncKey::Service(id) => {
                 let Some(service) = self.services.get(id) else {
-                    let (node, id) = (node.name, id.clone());
+                    let (node, id) = (node.name, id.to_string());
                     return CatalogCommand::DeregisterService { node, id };
                 };
-                let service = Some(Box::new(service.instance.clone()));
-                let ids = self.by_service.get(id).cloned().unwrap_or_default();
+                let service = Some(Box::new(service.instance.as_ref().clone()));
+                let ids = self.by_service.of(id).cloned().collect::<Vec<_>>();
                 let checks = ids
                     .iter()
                     .filter_map(|id| self.say_check(id, now))
@@ -135,25 +136,25 @@ impl LocalState {
                 },
                 None => CatalogCommand::DeregisterCheck {
                     node: node.name,
-                    check_id: check_id.clone(),
+                    check_id: check_id.to_string(),
                 },
             },
         }
     }
 
     fn instance_of(&self, check: &Check) -> Option<Box<ServiceInstance>> {
-        let service = self.services.get(&check.service_id)?;
-        Some(Box::new(service.instance.clone()))
+        let service = self.services.get(check.service_id.as_str())?;
+        Some(Box::new(service.instance.as_ref().clone()))
     }
 
     /// The row of a check, which counts as said from now on.
-    fn say_check(&mut self, check_id: &str, now: Instant) -> Option<Check> {
+    fn say_check(&mut self, check_id: &Arc<str>, now: Instant) -> Option<Check> {
         let check = self.checks.get_mut(check_id)?;
         check.memory.said = Some(now);
-        let key = SyncKey::Check(check_id.to_owned());
+        let key = SyncKey::Check(Arc::clone(check_id));
         self.unsaid.remove(&key);
         self.timers.clear(&Alarm::Offer(key));
-        Some(check.row.clone())
+        Some(check.row.as_ref().clone())
     }
 }
 

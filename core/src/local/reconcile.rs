@@ -1,6 +1,7 @@
 //! Comparing what the catalog says of this node with what the agent knows (Consul's anti-entropy).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::poll::SyncKey;
 use super::state::LocalState;
@@ -23,28 +24,75 @@ impl LocalState {
             self.unsaid.insert(SyncKey::Node);
         }
         for known in catalog.services_of_node(&node) {
-            if known.id != SERVERS && !self.services.contains_key(&known.id) {
-                self.unsaid.insert(SyncKey::Service(known.id.clone()));
+            if known.id != SERVERS && !self.services.contains_key(known.id.as_str()) {
+                self.unsaid
+                    .insert(SyncKey::Service(known.id.as_str().into()));
             }
         }
         for known in catalog.checks_on_node(&node) {
             let is_ours = known.check_id != NODE_ALIVE_CHECK && known.service_id != SERVERS;
-            if is_ours && !self.checks.contains_key(&known.check_id) {
-                self.unsaid.insert(SyncKey::Check(known.check_id.clone()));
+            if is_ours && !self.checks.contains_key(known.check_id.as_str()) {
+                let check_id = known.check_id.as_str().into();
+                self.unsaid.insert(SyncKey::Check(check_id));
             }
         }
-        for (id, service) in &self.services {
+        for (id, service) in &mut self.services {
+            share_instance(&mut service.instance, catalog);
             let known = catalog.instance(&node, id);
             if !known.is_some_and(|known| same_instance(known, &service.instance)) {
-                self.unsaid.insert(SyncKey::Service(id.clone()));
+                self.unsaid.insert(SyncKey::Service(Arc::clone(id)));
             }
         }
-        for (check_id, check) in &self.checks {
+        for (check_id, check) in &mut self.checks {
+            share_check(&mut check.row, catalog);
             let known = catalog.check(&node, check_id);
             if !known.is_some_and(|known| same_check(known, &check.row)) {
-                self.unsaid.insert(SyncKey::Check(check_id.clone()));
+                self.unsaid.insert(SyncKey::Check(Arc::clone(check_id)));
             }
         }
+    }
+
+    /// The catalog took a command: what it now says word for word is kept in memory once, for
+    /// both.
+    pub fn stored(&mut self, key: &SyncKey, catalog: &Catalog) {
+        match key {
+            SyncKey::Node => {}
+            SyncKey::Service(id) => {
+                if let Some(service) = self.services.get_mut(id) {
+                    share_instance(&mut service.instance, catalog);
+                }
+                for check_id in self.by_service.of(id) {
+                    if let Some(check) = self.checks.get_mut(check_id) {
+                        share_check(&mut check.row, catalog);
+                    }
+                }
+            }
+            SyncKey::Check(id) => {
+                if let Some(check) = self.checks.get_mut(id) {
+                    share_check(&mut check.row, catalog);
+                }
+            }
+        }
+    }
+}
+
+/// Takes the catalog's row in place of an equal one.
+fn share_instance(ours: &mut Arc<ServiceInstance>, catalog: &Catalog) {
+    if let Some(known) = catalog.shared_instance(&ours.node, &ours.id)
+        && !Arc::ptr_eq(known, ours)
+        && known.says_the_same(ours)
+    {
+        *ours = Arc::clone(known);
+    }
+}
+
+/// Takes the catalog's row in place of an equal one.
+fn share_check(ours: &mut Arc<Check>, catalog: &Catalog) {
+    if let Some(known) = catalog.shared_check(&ours.node, &ours.check_id)
+        && !Arc::ptr_eq(known, ours)
+        && known.says_the_same(ours)
+    {
+        *ours = Arc::clone(known);
     }
 }
 
@@ -55,25 +103,20 @@ fn same(known: &Node, ours: &Node) -> bool {
 }
 
 fn same_instance(known: &ServiceInstance, ours: &ServiceInstance) -> bool {
-    let mut known = known.clone();
-    (known.create_index, known.modify_index) = (0, 0);
+    if known.says_the_same(ours) {
+        return true;
+    }
     let mut ours = Cow::Borrowed(ours);
     if ours.enable_tag_override {
         ours.to_mut().tags.clone_from(&known.tags);
     }
-    known == *ours
+    known.says_the_same(&ours)
 }
 
 fn same_check(known: &Check, ours: &Check) -> bool {
-    let told = |check: &Check| {
-        let Check { name, notes, .. } = check;
-        (
-            check.status,
-            check.kind,
-            check.service_id.clone(),
-            name.clone(),
-            notes.clone(),
-        )
-    };
+    let told = |check: &Check| (check.status, check.kind);
     told(known) == told(ours)
+        && known.service_id == ours.service_id
+        && known.name == ours.name
+        && known.notes == ours.notes
 }

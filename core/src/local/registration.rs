@@ -204,7 +204,7 @@ impl Registration {
         service.connect_native = self.connect_native;
         // Consul shows and stores `Proxy` for proxies and gateways only.
         if self.kind != ServiceKind::Typical {
-            service.proxy = Some(self.proxy.unwrap_or_default());
+            service.proxy = Some(Box::new(self.proxy.unwrap_or_default()));
         }
         service
     }

@@ -1,12 +1,13 @@
 //! Checks that run: what they found last, and what follows from what they find now.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::check_plan::{CheckPlan, Means, Probing};
 use super::error::LocalError;
 use super::poll::{ProbeSpec, SyncKey};
 use super::result::CheckResult;
-use super::state::{LocalState, take_from};
+use super::state::LocalState;
 use super::timers::Alarm;
 use crate::catalog::{Check, CheckStatus};
 use crate::{Instant, Now};
@@ -14,8 +15,11 @@ use crate::{Instant, Now};
 /// A check with its state.
 #[derive(Clone, Debug)]
 pub(super) struct RunningCheck {
-    pub(super) plan: CheckPlan,
-    pub(super) row: Check,
+    /// As the catalog has it or will have it; once the catalog has it, this is the catalog's own.
+    pub(super) row: Arc<Check>,
+    pub(super) means: Means,
+    deregister_after: Option<Duration>,
+    output_limit: Option<usize>,
     pub(super) memory: Memory,
 }
 
@@ -31,7 +35,7 @@ pub(super) struct Memory {
     /// How many probes in a row failed.
     failures: u32,
     /// What the service itself said last.
-    last_word: String,
+    last_word: Box<str>,
 }
 
 impl LocalState {
@@ -46,7 +50,7 @@ impl LocalState {
         output: &str,
         now: Now,
     ) -> Result<(), LocalError> {
-        let ttl = match self.checks.get(check_id).map(|check| &check.plan.means) {
+        let ttl = match self.checks.get(check_id).map(|check| &check.means) {
             Some(Means::Ttl(ttl)) => *ttl,
             _ => {
                 return Err(LocalError::NotTtl {
@@ -56,9 +60,10 @@ impl LocalState {
         };
         let output = self.captured(check_id, output);
         if let Some(check) = self.checks.get_mut(check_id) {
-            check.memory.last_word.clone_from(&output);
+            check.memory.last_word = output.as_str().into();
         }
-        self.look_at(check_id, now.mono.saturating_add(ttl));
+        let id = self.check_key(check_id);
+        self.look_at(id, now.mono.saturating_add(ttl));
         self.found(check_id, status, output, now.mono);
         Ok(())
     }
@@ -69,7 +74,7 @@ impl LocalState {
         let Some(check) = known.filter(|check| check.memory.epoch == probe.epoch) else {
             return;
         };
-        let Means::Probe(probing) = &check.plan.means else {
+        let Means::Probe(probing) = &check.means else {
             return;
         };
         let (next, needed) = (probing.interval, (probing.successes, probing.failures));
@@ -82,7 +87,8 @@ impl LocalState {
             check.memory.successes = check.memory.successes.saturating_add(1);
             check.memory.successes >= needed.0
         };
-        self.look_at(&probe.check_id, now.mono.saturating_add(next));
+        let id = self.check_key(&probe.check_id);
+        self.look_at(id, now.mono.saturating_add(next));
         if counts {
             let output = self.captured(&probe.check_id, &result.output);
             self.found(&probe.check_id, result.status, output, now.mono);
@@ -91,52 +97,58 @@ impl LocalState {
 
     /// Looks after a check. One that was known keeps its state, and its schedule too if it is
     /// the same probe: registering again and again does not keep it from running.
-    pub(super) fn put_check(&mut self, plan: CheckPlan, service_id: &str, now: Instant) {
-        let id = plan.check_id.clone();
+    pub(super) fn put_check(
+        &mut self,
+        plan: CheckPlan,
+        service_id: &str,
+        now: Instant,
+    ) -> Arc<str> {
+        let old = self.checks.remove_entry(plan.check_id.as_str());
+        let id = match &old {
+            Some((id, _)) => Arc::clone(id),
+            None => plan.check_id.as_str().into(),
+        };
         let status = plan.status.unwrap_or(CheckStatus::Critical);
-        let mut row = Check::new(
-            self.node.name.as_str(),
-            id.as_str(),
-            plan.name.as_str(),
-            status,
-        );
-        row.notes.clone_from(&plan.notes);
+        let mut row = Check::new(self.node.name.as_str(), plan.check_id, plan.name, status);
+        row.notes = plan.notes;
         service_id.clone_into(&mut row.service_id);
         row.kind = plan.means.kind();
-        let old = self.checks.remove(&id);
         let mut memory = None;
         let mut left = None;
-        if let Some(old) = old {
+        if let Some((_, old)) = old {
             self.forget_places(&old);
-            if old.plan.deregister_after != plan.deregister_after {
+            if old.deregister_after != plan.deregister_after {
                 self.timers.clear(&Alarm::Remove {
-                    check_id: id.clone(),
+                    check_id: Arc::clone(&id),
                 });
             }
             row.status = old.row.status;
-            row.output = old.row.output;
-            memory = Some(old.memory).filter(|_| old.plan.means == plan.means);
-            left = Some(old.row.service_id).filter(|left| left != service_id);
+            row.output.clone_from(&old.row.output);
+            memory = Some(old.memory).filter(|_| old.means == plan.means);
+            left = Some(old.row.service_id.clone()).filter(|left| left != service_id);
         }
-        self.schedule_first(&plan, memory.is_some(), now);
+        self.schedule_first(&id, &plan.means, memory.is_some(), now);
         let memory = memory.unwrap_or_else(|| self.new_memory());
         self.by_service
-            .entry(service_id.to_owned())
-            .or_default()
-            .insert(id.clone());
+            .add(self.service_key(service_id), Arc::clone(&id));
         if let Means::Alias { service_id } = &plan.means {
             self.aliases
-                .entry(service_id.clone())
-                .or_default()
-                .insert(id.clone());
+                .add(self.service_key(service_id), Arc::clone(&id));
         }
-        self.checks
-            .insert(id.clone(), RunningCheck { plan, row, memory });
+        let check = RunningCheck {
+            row: Arc::new(row),
+            means: plan.means,
+            deregister_after: plan.deregister_after,
+            output_limit: plan.output_limit,
+            memory,
+        };
+        self.checks.insert(Arc::clone(&id), Box::new(check));
         self.watch_over(&id, now);
         self.changed();
         if let Some(left) = left {
             self.follow(&left, now);
         }
+        id
     }
 
     fn new_memory(&mut self) -> Memory {
@@ -147,24 +159,24 @@ impl LocalState {
         }
     }
 
-    fn schedule_first(&mut self, plan: &CheckPlan, is_known: bool, now: Instant) {
-        let id = &plan.check_id;
-        match &plan.means {
+    fn schedule_first(&mut self, id: &Arc<str>, means: &Means, is_known: bool, now: Instant) {
+        match means {
             Means::Alias { .. } | Means::Maintenance => self.timers.clear(&Alarm::Look {
-                check_id: id.clone(),
+                check_id: Arc::clone(id),
             }),
             Means::Probe(_) if is_known => {}
             Means::Probe(probing) => {
-                self.look_at(id, now.saturating_add(self.first_delay(id, probing)));
+                let first = now.saturating_add(self.first_delay(id, probing));
+                self.look_at(Arc::clone(id), first);
             }
-            Means::Ttl(ttl) => self.look_at(id, now.saturating_add(*ttl)),
+            Means::Ttl(ttl) => self.look_at(Arc::clone(id), now.saturating_add(*ttl)),
         }
     }
 
     /// A TTL is over, or a probe is due: returns the probe to run.
-    pub(super) fn look(&mut self, check_id: &str, now: Instant) -> Option<ProbeSpec> {
+    pub(super) fn look(&mut self, check_id: &Arc<str>, now: Instant) -> Option<ProbeSpec> {
         let check = self.checks.get(check_id)?;
-        let probing = match &check.plan.means {
+        let probing = match &check.means {
             Means::Alias { .. } | Means::Maintenance => return None,
             Means::Probe(probing) => probing,
             Means::Ttl(_) => {
@@ -181,7 +193,7 @@ impl LocalState {
             }
         };
         let spec = ProbeSpec {
-            check_id: check_id.to_owned(),
+            check_id: Arc::clone(check_id),
             target: probing.target.clone(),
             timeout: probing.timeout,
             interval: probing.interval,
@@ -191,7 +203,7 @@ impl LocalState {
         let lost = now
             .saturating_add(spec.timeout)
             .saturating_add(spec.interval);
-        self.look_at(check_id, lost);
+        self.look_at(Arc::clone(check_id), lost);
         Some(spec)
     }
 
@@ -216,19 +228,21 @@ impl LocalState {
         output: String,
         now: Instant,
     ) -> Option<String> {
+        let key = self.check_key(check_id);
         let check = self.checks.get_mut(check_id)?;
         let new_status = check.row.status != status;
         if !new_status && check.row.output == output {
             return None;
         }
-        check.row.status = status;
-        check.row.output = output;
+        let row = Arc::make_mut(&mut check.row);
+        row.status = status;
+        row.output = output;
         let service_id = check.row.service_id.clone();
         let may_be_said = check
             .memory
             .said
             .map(|said| said.saturating_add(self.settings.output_interval));
-        let key = SyncKey::Check(check_id.to_owned());
+        let key = SyncKey::Check(key);
         match may_be_said {
             Some(at) if !new_status && at > now => {
                 let offer = Alarm::Offer(key);
@@ -251,10 +265,10 @@ impl LocalState {
             return;
         };
         let alarm = Alarm::Remove {
-            check_id: check_id.to_owned(),
+            check_id: self.check_key(check_id),
         };
         let critical = check.row.status == CheckStatus::Critical && !check.row.is_of_node();
-        match check.plan.deregister_after.filter(|_| critical) {
+        match check.deregister_after.filter(|_| critical) {
             None => self.timers.clear(&alarm),
             Some(after) if !self.timers.is_set(&alarm) => {
                 self.timers.set(alarm, now.saturating_add(after));
@@ -263,17 +277,22 @@ impl LocalState {
         }
     }
 
-    fn look_at(&mut self, check_id: &str, at: Instant) {
-        let check_id = check_id.to_owned();
+    fn look_at(&mut self, check_id: Arc<str>, at: Instant) {
         self.timers.set(Alarm::Look { check_id }, at);
+    }
+
+    /// The id of a check, shared if it is known.
+    fn check_key(&self, id: &str) -> Arc<str> {
+        let known = self.checks.get_key_value(id);
+        known.map_or_else(|| id.into(), |(known, _)| Arc::clone(known))
     }
 
     /// Takes an older definition out of the indexes.
     fn forget_places(&mut self, old: &RunningCheck) {
         let check_id = &old.row.check_id;
-        take_from(&mut self.by_service, &old.row.service_id, check_id);
-        if let Means::Alias { service_id } = &old.plan.means {
-            take_from(&mut self.aliases, service_id, check_id);
+        self.by_service.take(&old.row.service_id, check_id);
+        if let Means::Alias { service_id } = &old.means {
+            self.aliases.take(service_id, check_id);
         }
     }
 
@@ -295,7 +314,7 @@ impl LocalState {
         let said = self
             .checks
             .get(check_id)
-            .and_then(|check| check.plan.output_limit);
+            .and_then(|check| check.output_limit);
         let limit = said.map_or(self.settings.max_output, |said| {
             said.min(self.settings.max_output)
         });

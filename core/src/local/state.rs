@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::check_plan::{CheckPlan, Means};
 use super::error::{LocalError, RegistrationError};
+use super::links::Links;
 use super::poll::SyncKey;
 use super::registration::{CheckedCheck, CheckedRegistration};
 use super::running::RunningCheck;
@@ -64,12 +66,12 @@ pub struct LocalState {
     pub(super) node: Node,
     pub(super) settings: LocalSettings,
     pub(super) seed: u64,
-    pub(super) services: BTreeMap<String, LocalService>,
-    pub(super) checks: BTreeMap<String, RunningCheck>,
+    pub(super) services: BTreeMap<Arc<str>, LocalService>,
+    pub(super) checks: BTreeMap<Arc<str>, Box<RunningCheck>>,
     /// Checks by instance; those of the node under the empty id.
-    pub(super) by_service: BTreeMap<String, BTreeSet<String>>,
+    pub(super) by_service: Links,
     /// Alias checks by the instance that they follow.
-    pub(super) aliases: BTreeMap<String, BTreeSet<String>>,
+    pub(super) aliases: Links,
     pub(super) timers: Timers,
     pub(super) unsaid: BTreeSet<SyncKey>,
     pub(super) epoch: u64,
@@ -82,8 +84,9 @@ pub struct LocalState {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LocalService {
-    /// It, as the catalog will have it; its indexes are 0.
-    pub instance: ServiceInstance,
+    /// It, as the catalog has it or will have it; its indexes mean nothing. Once the catalog has
+    /// it, this is the catalog's own.
+    pub instance: Arc<ServiceInstance>,
     /// A hash of its definition: hexadecimal digits of 64 bits without leading zeros, as Consul
     /// shows it. Differs if any part of the definition does.
     pub content_hash: String,
@@ -104,8 +107,8 @@ impl LocalState {
             seed,
             services: BTreeMap::new(),
             checks: BTreeMap::new(),
-            by_service: BTreeMap::new(),
-            aliases: BTreeMap::new(),
+            by_service: Links::default(),
+            aliases: Links::default(),
             timers: Timers::default(),
             unsaid: BTreeSet::from([SyncKey::Node]),
             epoch: 0,
@@ -170,12 +173,11 @@ impl LocalState {
         let CheckedCheck {
             plan, service_id, ..
         } = check;
-        if !service_id.is_empty() && !self.services.contains_key(&service_id) {
+        if !service_id.is_empty() && !self.services.contains_key(service_id.as_str()) {
             return Err(RegistrationError::MissingService { service_id });
         }
         self.refuse_too_many_checks(&service_id, &BTreeSet::from([plan.check_id.as_str()]))?;
-        let id = plan.check_id.clone();
-        self.put_check(plan, &service_id, now.mono);
+        let id = self.put_check(plan, &service_id, now.mono);
         self.rename_in_checks(&service_id);
         self.unsaid.insert(SyncKey::Check(id));
         self.follow(&service_id, now.mono);
@@ -219,15 +221,15 @@ impl LocalState {
         self.services.get(id)
     }
 
-    /// All checks by id, as the catalog will have them; their indexes are 0.
+    /// All checks by id, as the catalog has them or will have them; their indexes mean nothing.
     pub fn checks(&self) -> impl Iterator<Item = &Check> {
-        self.checks.values().map(|check| &check.row)
+        self.checks.values().map(|check| check.row.as_ref())
     }
 
     /// One check.
     #[must_use]
     pub fn check(&self, check_id: &str) -> Option<&Check> {
-        self.checks.get(check_id).map(|check| &check.row)
+        self.checks.get(check_id).map(|check| check.row.as_ref())
     }
 
     /// A count that grows whenever a getter may answer differently, for those who wait.
@@ -262,27 +264,27 @@ impl LocalState {
         now: Instant,
     ) {
         tag_address(&mut instance);
-        let id = instance.id.clone();
+        let id = self.service_key(&instance.id);
         let plans = with_ids(plans, &instance);
-        let old = self.by_service.get(&id).cloned().unwrap_or_default();
         let service = LocalService {
             content_hash: content_hash(&instance),
-            instance,
+            instance: Arc::new(instance),
             sidecar_of,
         };
         let known = self.services.get(&id).map(|known| &known.content_hash);
         self.definitions += u64::from(known != Some(&service.content_hash));
-        self.services.insert(id.clone(), service);
-        for gone in old.iter().filter(|_| replace_checks) {
-            if plans.iter().all(|plan| plan.check_id != *gone) {
-                self.remove_check(gone);
+        self.services.insert(Arc::clone(&id), service);
+        let known = self.by_service.of(&id).filter(|_| replace_checks);
+        for gone in known.cloned().collect::<Vec<_>>() {
+            if plans.iter().all(|plan| *plan.check_id != *gone) {
+                self.remove_check(&gone);
             }
         }
         for plan in plans {
             self.put_check(plan, &id, now);
         }
         self.rename_in_checks(&id);
-        self.unsaid.insert(SyncKey::Service(id.clone()));
+        self.unsaid.insert(SyncKey::Service(Arc::clone(&id)));
         self.changed();
         self.follow(&id, now);
     }
@@ -291,10 +293,10 @@ impl LocalState {
         if self.services.remove(id).is_none() {
             return;
         }
-        for check_id in self.by_service.remove(id).unwrap_or_default() {
+        for check_id in self.by_service.of(id).cloned().collect::<Vec<_>>() {
             self.remove_check(&check_id);
         }
-        self.unsaid.insert(SyncKey::Service(id.to_owned()));
+        self.unsaid.insert(SyncKey::Service(id.into()));
         self.removals += 1;
         self.definitions += 1;
         self.changed();
@@ -302,28 +304,27 @@ impl LocalState {
         let sidecar = sidecar_id(id);
         let is_ours = self
             .services
-            .get(&sidecar)
+            .get(sidecar.as_str())
             .is_some_and(|found| found.sidecar_of.as_deref() == Some(id));
         if is_ours {
             self.remove_service(&sidecar, now);
         }
     }
 
-    fn remove_check(&mut self, check_id: &str) -> Option<RunningCheck> {
-        let gone = self.checks.remove(check_id)?;
-        let id = check_id.to_owned();
-        take_from(&mut self.by_service, &gone.row.service_id, check_id);
-        if let Means::Alias { service_id } = &gone.plan.means {
-            take_from(&mut self.aliases, service_id, check_id);
+    fn remove_check(&mut self, check_id: &str) -> Option<Box<RunningCheck>> {
+        let (id, gone) = self.checks.remove_entry(check_id)?;
+        self.by_service.take(&gone.row.service_id, check_id);
+        if let Means::Alias { service_id } = &gone.means {
+            self.aliases.take(service_id, check_id);
         }
         for alarm in [
             Alarm::Look {
-                check_id: id.clone(),
+                check_id: Arc::clone(&id),
             },
             Alarm::Remove {
-                check_id: id.clone(),
+                check_id: Arc::clone(&id),
             },
-            Alarm::Offer(SyncKey::Check(id.clone())),
+            Alarm::Offer(SyncKey::Check(Arc::clone(&id))),
         ] {
             self.timers.clear(&alarm);
         }
@@ -338,12 +339,23 @@ impl LocalState {
         let Some(service) = self.services.get(service_id) else {
             return;
         };
-        for check_id in self.by_service.get(service_id).into_iter().flatten() {
-            if let Some(check) = self.checks.get_mut(check_id) {
-                check.row.service_name.clone_from(&service.instance.name);
-                check.row.service_tags.clone_from(&service.instance.tags);
+        let ServiceInstance { name, tags, .. } = service.instance.as_ref();
+        for check_id in self.by_service.of(service_id) {
+            let Some(check) = self.checks.get_mut(check_id) else {
+                continue;
+            };
+            if check.row.service_name != *name || check.row.service_tags != *tags {
+                let row = Arc::make_mut(&mut check.row);
+                row.service_name.clone_from(name);
+                row.service_tags.clone_from(tags);
             }
         }
+    }
+
+    /// The id of a service, shared if it is known.
+    pub(super) fn service_key(&self, id: &str) -> Arc<str> {
+        let known = self.services.get_key_value(id);
+        known.map_or_else(|| id.into(), |(known, _)| Arc::clone(known))
     }
 
     fn refuse_too_many(
@@ -376,8 +388,8 @@ impl LocalState {
         service_id: &str,
         added: &BTreeSet<&str>,
     ) -> Result<(), RegistrationError> {
-        let known = self.by_service.get(service_id).into_iter().flatten();
-        let found = added.len() + known.filter(|id| !added.contains(id.as_str())).count();
+        let known = self.by_service.of(service_id);
+        let found = added.len() + known.filter(|id| !added.contains(id.as_ref())).count();
         if found > self.settings.max_checks {
             return Err(RegistrationError::Limit {
                 what: "checks of a service",
@@ -425,15 +437,6 @@ fn tag_address(instance: &mut ServiceInstance) {
         };
         let known = instance.tagged_addresses.entry(tag.to_owned());
         known.or_insert_with(address);
-    }
-}
-
-pub(super) fn take_from(index: &mut BTreeMap<String, BTreeSet<String>>, key: &str, check_id: &str) {
-    if let Some(ids) = index.get_mut(key) {
-        ids.remove(check_id);
-        if ids.is_empty() {
-            index.remove(key);
-        }
     }
 }
 

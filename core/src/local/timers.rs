@@ -1,6 +1,7 @@
 //! One structure for all that has to happen at some time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::poll::SyncKey;
 use crate::Instant;
@@ -9,18 +10,18 @@ use crate::Instant;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Alarm {
     /// A check has to be looked at: its TTL is over, or its next probe is due.
-    Look { check_id: String },
+    Look { check_id: Arc<str> },
     /// An output that has waited long enough goes to the catalog, or a failed write again.
     Offer(SyncKey),
     /// The service of a check that was critical for too long is removed.
-    Remove { check_id: String },
+    Remove { check_id: Arc<str> },
 }
 
 /// Alarms by time. An alarm is set at most once; setting it again moves it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timers {
     by_time: BTreeSet<(Instant, Alarm)>,
-    times: std::collections::BTreeMap<Alarm, Instant>,
+    times: BTreeMap<Alarm, Instant>,
 }
 
 impl Timers {

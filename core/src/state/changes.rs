@@ -9,6 +9,10 @@ use super::Revision;
 /// One change of one entity: a row put or deleted.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "changes live for the moment of a commit, and those of an authority are rare"
+)]
 pub enum Change {
     /// Of the certificate authority.
     Authority(AuthorityChange),

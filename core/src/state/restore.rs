@@ -1,5 +1,7 @@
 //! The state as rows, and back.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 
 use crate::HashSeed;
@@ -75,9 +77,14 @@ impl State {
                 catalog
                     .instances()
                     .cloned()
-                    .map(|it| CatalogChange::PutService(Box::new(it))),
+                    .map(|it| CatalogChange::PutService(Arc::new(it))),
             )
-            .chain(catalog.checks().cloned().map(CatalogChange::PutCheck))
+            .chain(
+                catalog
+                    .checks()
+                    .cloned()
+                    .map(|it| CatalogChange::PutCheck(Arc::new(it))),
+            )
             .map(Change::Catalog);
         let intention_rows = self
             .intentions

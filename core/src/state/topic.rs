@@ -117,9 +117,13 @@ impl Indexes {
     }
 
     pub(super) fn set(&mut self, key: IndexKey, revision: Option<Revision>) -> Option<Revision> {
-        match revision {
-            Some(revision) => self.rows.insert(key, revision),
-            None => self.rows.remove(&key),
+        let Some(revision) = revision else {
+            return self.rows.remove(&key);
+        };
+        // The key stays: the texts in it are also those of the catalog's.
+        match self.rows.get_mut(&key) {
+            Some(known) => Some(std::mem::replace(known, revision)),
+            None => self.rows.insert(key, revision),
         }
     }
 

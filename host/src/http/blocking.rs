@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::api::Api;
 use super::error::ApiError;
 use super::params::Options;
+use super::parked::Wait;
 use super::request::Request;
 use super::slots::{Full, Slot};
 use crate::random;
@@ -104,18 +105,39 @@ async fn until(
     topics: &[Topic],
     deadline: Option<Instant>,
 ) -> Result<Waited, ApiError> {
+    let back = request.parking.take_back();
     let view = api.server().view();
     let index = view.index(topics);
     let seen = Revision::new(options.index);
-    if options.index == 0 || index > seen {
+    let timed_out = options.index != 0 && index <= seen;
+    let (deadline, slot) = match back {
+        None => (deadline, None),
+        Some(back) => (back.deadline, Some(back.slot)),
+    };
+    let has_waited = slot.is_some() && deadline.is_some_and(|end| end <= Instant::now());
+    if !timed_out || has_waited || api.shutdown.is_cancelled() {
         return Ok(Waited {
             view,
             index,
-            timed_out: false,
+            timed_out,
         });
     }
     drop(view);
-    let _slot = take_slot(api, request)?;
+    let slot = match slot {
+        Some(slot) => slot,
+        None => take_slot(api, request)?,
+    };
+    if let Some(head) = request.head() {
+        let topics = topics.into();
+        let wait = Wait {
+            head,
+            topics,
+            seen,
+            deadline,
+            slot,
+        };
+        request.parking.wait(wait).await;
+    }
     let view = tokio::select! {
         view = newer(api, topics, seen, deadline) => view,
         () = api.shutdown.cancelled() => api.server().view(),
@@ -128,7 +150,8 @@ async fn until(
     })
 }
 
-async fn newer(
+/// The state once one of `topics` has an index above `seen`, or as it is at the end.
+pub(crate) async fn newer(
     api: &Api,
     topics: &[Topic],
     seen: Revision,

@@ -13,8 +13,9 @@ use super::answer::{Answer, accepts_gzip};
 use super::api::Api;
 use super::error::ApiError;
 use super::json::Style;
+use super::parked::Parking;
 use super::query::{self, Query, QueryError};
-use super::request::Request;
+use super::request::{Line, Request};
 use super::router::{self, Found, Route};
 use super::{guard, v1};
 
@@ -22,6 +23,7 @@ use super::{guard, v1};
 pub(crate) async fn answer(
     api: Arc<Api>,
     client: IpAddr,
+    parking: Arc<Parking>,
     request: http::Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
@@ -30,7 +32,7 @@ pub(crate) async fn answer(
         Way::Ends(answer) => return answer.into_response(),
     };
     let gzip = accepts_gzip(&head.headers);
-    let answer = match routed(api, client, head, body, route, rest).await {
+    let answer = match routed(api, client, parking, head, body, route, rest).await {
         Ok(answer) => answer,
         Err(error) => error.into(),
     };
@@ -71,6 +73,7 @@ fn way(api: &Api, head: &Parts) -> Way {
 async fn routed(
     api: Arc<Api>,
     client: IpAddr,
+    parking: Arc<Parking>,
     head: Parts,
     body: Incoming,
     route: &'static Route,
@@ -98,6 +101,12 @@ async fn routed(
             Style::Compact
         },
         body,
+        line: Line {
+            method: head.method,
+            uri: head.uri,
+            version: head.version,
+        },
+        parking,
     };
     (operation.handler)(api, request).await
 }

@@ -20,6 +20,7 @@ mod guard;
 mod json;
 mod paced;
 mod params;
+mod parked;
 mod query;
 mod render;
 mod request;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
@@ -18,6 +19,8 @@ use super::settings::HttpLimits;
 /// nothing is limited; its body has limits of its own.
 pub(crate) struct Paced {
     stream: TcpStream,
+    /// What is read before the stream.
+    first: Bytes,
     head_time: Duration,
     idle_time: Duration,
     write_time: Duration,
@@ -74,9 +77,16 @@ enum Phase {
 }
 
 impl Paced {
-    pub(crate) fn new(stream: TcpStream, limits: &HttpLimits, turns: Arc<Turns>) -> Self {
+    /// The stream, read after `first`.
+    pub(crate) fn new(
+        stream: TcpStream,
+        first: Bytes,
+        limits: &HttpLimits,
+        turns: Arc<Turns>,
+    ) -> Self {
         Self {
             stream,
+            first,
             head_time: limits.head_time,
             idle_time: limits.idle_time,
             write_time: limits.write_time,
@@ -86,6 +96,11 @@ impl Paced {
             read_deadline: Box::pin(sleep(limits.head_time)),
             write_deadline: None,
         }
+    }
+
+    /// The stream alone.
+    pub(crate) fn into_inner(self) -> TcpStream {
+        self.stream
     }
 
     fn read_within(&mut self, time: Duration) {
@@ -134,7 +149,13 @@ impl AsyncRead for Paced {
         }
         this.turn = turn;
         let before = buffer.filled().len();
-        let result = Pin::new(&mut this.stream).poll_read(context, buffer);
+        let result = if this.first.is_empty() {
+            Pin::new(&mut this.stream).poll_read(context, buffer)
+        } else {
+            let next = this.first.len().min(buffer.remaining());
+            buffer.put_slice(&this.first.split_to(next));
+            Poll::Ready(Ok(()))
+        };
         let has_more = buffer.filled().len() > before;
         if has_more && this.phase == Phase::Waiting {
             this.phase = Phase::Head;

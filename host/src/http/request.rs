@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
 use http::header::HeaderMap;
+use http::{Method, StatusCode, Uri, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::api::Api;
 use super::error::ApiError;
 use super::json::Style;
+use super::parked::Parking;
 use super::query::Query;
 use super::settings::HttpLimits;
 
@@ -28,9 +29,44 @@ pub(crate) struct Request {
     pub(crate) client: IpAddr,
     pub(crate) style: Style,
     pub(crate) body: Incoming,
+    /// The line that it began with.
+    pub(crate) line: Line,
+    /// Where it says that it waits.
+    pub(crate) parking: Arc<Parking>,
+}
+
+/// The first line of a request.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) version: Version,
 }
 
 impl Request {
+    /// Its head as bytes that mean the same when they are read again; nothing if it has a body,
+    /// or is no question.
+    pub(crate) fn head(&self) -> Option<Vec<u8>> {
+        let Line {
+            method,
+            uri,
+            version,
+        } = &self.line;
+        if *method != Method::GET || !self.body.is_end_stream() {
+            return None;
+        }
+        let mut head = format!("{method} {uri} {version:?}\r\n").into_bytes();
+        for (name, value) in &self.headers {
+            head.extend_from_slice(name.as_str().as_bytes());
+            head.extend_from_slice(b": ");
+            head.extend_from_slice(value.as_bytes());
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(b"\r\n");
+        head.shrink_to_fit();
+        Some(head)
+    }
+
     /// Reads the whole body. What of it is large counts against what all bodies may take
     /// together, until it is dropped.
     ///

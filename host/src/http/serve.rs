@@ -1,11 +1,11 @@
 //! Listening: connections, their bounds and their end.
 
-use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::Api;
 use super::dispatch;
 use super::paced::{Paced, Turns};
+use super::parked::{Leaves, Parking, Resumed, Wait};
 use super::slots::Slots;
 
 /// How long requests may still take when the agent stops. Blocked queries answer at once.
@@ -91,43 +92,80 @@ fn accept(
 async fn connection(api: Arc<Api>, stream: TcpStream, client: IpAddr) {
     // Answers are written in one piece: nothing is gained by waiting for more.
     drop(stream.set_nodelay(true));
-    let limits = api.settings.limits.clone();
-    let shutdown = api.shutdown.clone();
-    let turns = Arc::new(Turns::default());
-    let io = TokioIo::new(Paced::new(stream, &limits, Arc::clone(&turns)));
-    let served = Arc::clone(&turns);
-    let service = service_fn(move |request| {
-        served.begin();
-        let turns = Arc::clone(&served);
-        let answer = dispatch::answer(Arc::clone(&api), client, request);
-        async move {
-            let answer = answer.await;
-            turns.end();
-            Ok::<_, Infallible>(answer)
+    let mut next = Resumed {
+        stream,
+        read: Bytes::new(),
+        back: None,
+    };
+    // In a box, which a query that waits does not keep.
+    while let Some((wait, stream, more)) = Box::pin(requests(&api, next, client)).await {
+        match wait.over(&api, stream, more).await {
+            Some(resumed) => next = resumed,
+            None => return,
         }
-    });
-    let connection = http1::Builder::new()
+    }
+}
+
+/// Answers requests until the connection ends, or until one has to wait: then with the socket,
+/// and with what was read after that request.
+async fn requests(
+    api: &Arc<Api>,
+    resumed: Resumed,
+    client: IpAddr,
+) -> Option<(Wait, TcpStream, Bytes)> {
+    let Resumed { stream, read, back } = resumed;
+    let limits = &api.settings.limits;
+    let turns = Arc::new(Turns::default());
+    let parking = Arc::new(Parking::new(back));
+    let io = TokioIo::new(Paced::new(stream, read, limits, Arc::clone(&turns)));
+    let service = {
+        let (api, turns, parking) = (Arc::clone(api), Arc::clone(&turns), Arc::clone(&parking));
+        service_fn(move |request| {
+            turns.begin();
+            let (api, turns, parking) =
+                (Arc::clone(&api), Arc::clone(&turns), Arc::clone(&parking));
+            async move {
+                let answer = dispatch::answer(api, client, Arc::clone(&parking), request);
+                let answer = pin!(answer);
+                let answer = parking.unless_waiting(answer).await?;
+                turns.end();
+                Ok::<_, Leaves>(answer)
+            }
+        })
+    };
+    let mut connection = http1::Builder::new()
         .title_case_headers(true)
         .max_headers(limits.headers)
         .max_buf_size(limits.head.max(8_192))
         .header_read_timeout(None)
         .serve_connection(io, service);
-    let mut connection = pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
+    let ended = tokio::select! {
+        // First of all what was read already, also when the agent stops.
+        biased;
+        result = &mut connection => Some(result),
+        () = api.shutdown.cancelled() => None,
+    };
+    let result = match ended {
+        Some(result) => result,
+        None => {
+            Pin::new(&mut connection).graceful_shutdown();
             if turns.is_answering() {
-                connection.await
+                (&mut connection).await
             } else {
                 // At most an answer to flush: half a request is not waited for.
-                tokio::time::timeout(FLUSH, connection).await.unwrap_or(Ok(()))
+                let flushed = tokio::time::timeout(FLUSH, &mut connection).await;
+                flushed.unwrap_or(Ok(()))
             }
         }
     };
+    if let Some(wait) = parking.take_wait() {
+        let parts = connection.into_parts();
+        return Some((wait, parts.io.into_inner().into_inner(), parts.read_buf));
+    }
     if let Err(error) = result {
         tracing::debug!(%client, %error, "a connection to the HTTP API broke");
     }
+    None
 }
 
 #[cfg(test)]

@@ -39,7 +39,8 @@ pub struct HttpLimits {
     pub connections_per_client: usize,
     /// Queries of all clients that wait for something to change; 10,000.
     pub blocked: usize,
-    /// Queries of one client that wait; 200.
+    /// Queries of one client that wait; as many as its connections, of which each has one at
+    /// most.
     pub blocked_per_client: usize,
     /// Bytes of a request's body; 512 KiB, what one of Consul's writes may carry.
     pub body: usize,
@@ -72,15 +73,16 @@ pub struct HttpLimits {
 impl From<&Limits> for HttpLimits {
     fn from(limits: &Limits) -> Self {
         let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let per_client = match limits.http_max_conns_per_client {
+            // Consul's way to say "any number".
+            0 => usize::MAX,
+            number => count(number),
+        };
         Self {
             connections: count(limits.http_max_connections),
-            connections_per_client: match limits.http_max_conns_per_client {
-                // Consul's way to say "any number".
-                0 => usize::MAX,
-                number => count(number),
-            },
+            connections_per_client: per_client,
             blocked: count(limits.http_max_blocked_queries),
-            blocked_per_client: 200,
+            blocked_per_client: per_client,
             body: limits.http_max_body_bytes,
             bodies: 8 << 20,
             head: limits.http_max_header_bytes,

@@ -12,7 +12,8 @@
 //! - `writes`: intentions from 64 connections, each durable when it is answered.
 //! - `watchers`: ten thousand blocking queries for one key, from the write to the last answer;
 //!   and a write for another key, which concerns nobody.
-//! - `memory`: ten thousand services without checks, and as many with a sidecar and its checks.
+//! - `memory`: ten thousand services without checks, and as many with a sidecar and its checks
+//!   (a thousand of Consul's).
 //!
 //! The generator shares the machine with what is measured, alike for every candidate.
 

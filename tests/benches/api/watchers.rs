@@ -28,8 +28,6 @@ struct Found {
     last: f64,
     /// The memory of each, in bytes.
     memory: f64,
-    /// How many a write for another key woke.
-    disturbed: usize,
 }
 
 pub(crate) fn measure(options: &Options, goals: &mut Goals) -> Outcome<()> {
@@ -44,11 +42,8 @@ pub(crate) fn measure(options: &Options, goals: &mut Goals) -> Outcome<()> {
             Kind::Consul => options.count(1_000, 100),
         };
         let candidate = Candidate::start(*kind)?;
-        let Found {
-            last,
-            memory,
-            disturbed,
-        } = watch(&candidate, watchers)?;
+        let Found { last, memory } = watch(&candidate, watchers)?;
+        let disturbed = disturb(&candidate, options.count(1_000, 100))?;
         let name = kind.name();
         println!("{name:<20}{watchers:>10}{last:>16.0}{memory:>12.0}{disturbed:>12}");
         if *kind == Kind::Chancery {
@@ -64,40 +59,56 @@ pub(crate) fn measure(options: &Options, goals: &mut Goals) -> Outcome<()> {
     Ok(())
 }
 
+/// How soon the watchers of one key are all answered.
 #[tokio::main(flavor = "current_thread")]
 async fn watch(candidate: &Candidate, watchers: usize) -> Outcome<Found> {
     intend(candidate, "first", "watched")?;
-    let index = candidate.ask("GET", &path("watched", None), "")?.index;
     let before = private(candidate.process())?;
-    let asked = Arc::new(request("GET", &path("watched", index), ""));
-    let answered = Arc::new(AtomicUsize::new(0));
-    let (mut opening, mut watching) = (JoinSet::new(), JoinSet::new());
-    for _ in 0..watchers {
-        if opening.len() == AT_ONCE {
-            begin_waiting(&mut opening, &mut watching, &answered).await?;
-        }
-        opening.spawn(open(candidate.http, Arc::clone(&asked)));
-    }
-    while !opening.is_empty() {
-        begin_waiting(&mut opening, &mut watching, &answered).await?;
-    }
-    tokio::time::sleep(SETTLING).await;
+    let mut crowd = Crowd::gather(candidate, watchers).await?;
     let memory = private(candidate.process())?.saturating_sub(before) as f64 / watchers as f64;
-    intend(candidate, "first", "another")?;
-    tokio::time::sleep(SETTLING).await;
-    let disturbed = answered.load(Ordering::Relaxed);
     let begin = Instant::now();
     intend(candidate, "second", "watched")?;
     let mut last = begin;
-    while let Some(done) = watching.join_next().await {
+    while let Some(done) = crowd.watching.join_next().await {
         last = last.max(done??);
     }
     let last = last.duration_since(begin).as_secs_f64() * 1e3;
-    Ok(Found {
-        last,
-        memory,
-        disturbed,
-    })
+    Ok(Found { last, memory })
+}
+
+/// How many of so many watchers a write for another key wakes.
+#[tokio::main(flavor = "current_thread")]
+async fn disturb(candidate: &Candidate, watchers: usize) -> Outcome<usize> {
+    let crowd = Crowd::gather(candidate, watchers).await?;
+    intend(candidate, "first", "another")?;
+    tokio::time::sleep(SETTLING).await;
+    Ok(crowd.answered.load(Ordering::Relaxed))
+}
+
+/// Watchers of one key, all of which have asked.
+struct Crowd {
+    watching: JoinSet<io::Result<Instant>>,
+    answered: Arc<AtomicUsize>,
+}
+
+impl Crowd {
+    async fn gather(candidate: &Candidate, watchers: usize) -> Outcome<Self> {
+        let index = candidate.ask("GET", &path("watched", None), "")?.index;
+        let asked = Arc::new(request("GET", &path("watched", index), ""));
+        let answered = Arc::new(AtomicUsize::new(0));
+        let (mut opening, mut watching) = (JoinSet::new(), JoinSet::new());
+        for _ in 0..watchers {
+            if opening.len() == AT_ONCE {
+                begin_waiting(&mut opening, &mut watching, &answered).await?;
+            }
+            opening.spawn(open(candidate.http, Arc::clone(&asked)));
+        }
+        while !opening.is_empty() {
+            begin_waiting(&mut opening, &mut watching, &answered).await?;
+        }
+        tokio::time::sleep(SETTLING).await;
+        Ok(Self { watching, answered })
+    }
 }
 
 /// Turns one that has asked into one that waits.

@@ -3,14 +3,15 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::catalog::{Catalog, CatalogCommand, NODE_ALIVE_CHECK};
+use crate::catalog::{Catalog, CatalogCommand, Check, NODE_ALIVE_CHECK, ServiceInstance};
 
 /// Does everything there is to do with the catalog; returns how many rows changed.
 fn sync(agent: &mut LocalState, catalog: &mut Catalog, now: Now) -> usize {
     let mut count = 0;
     while let Some(action) = agent.poll(now) {
-        if let LocalAction::Sync { command, .. } = action {
+        if let LocalAction::Sync { key, command } = action {
             count += write(catalog, command);
+            agent.stored(&key, catalog);
         }
     }
     count
@@ -29,6 +30,57 @@ fn with_sidecar(name: &str, check: CheckDefinition) -> Registration {
         sidecar: Some(Box::default()),
         ..with_checks(name, vec![check])
     }
+}
+
+#[test]
+fn what_the_catalog_says_word_for_word_is_in_memory_once() {
+    let mut agent = agent();
+    let mut catalog = Catalog::default();
+    let is_shared = |agent: &LocalState, catalog: &Catalog| {
+        let service = &agent.service("web").unwrap().instance;
+        let checks = agent.checks.values();
+        let same = |row: &Check| {
+            let known = catalog.check("n1", &row.check_id);
+            known.is_some_and(|known| std::ptr::eq(known, row))
+        };
+        let checks = checks.map(|check| same(&check.row)).collect::<Vec<_>>();
+        let known = catalog.instance("n1", "web").unwrap();
+        (std::ptr::eq(known, service.as_ref()), checks)
+    };
+    register(
+        &mut agent,
+        with_checks("web", vec![ttl_check("c", "1h")]),
+        at(0.0),
+    );
+    sync(&mut agent, &mut catalog, at(0.0));
+    assert_eq!(is_shared(&agent, &catalog), (true, vec![true]));
+
+    // An output that the catalog hears of later is the agent's own until then.
+    let word = |agent: &mut LocalState, output, now| {
+        agent
+            .update_ttl("c", CheckStatus::Passing, output, now)
+            .unwrap();
+    };
+    word(&mut agent, "a", at(1.0));
+    sync(&mut agent, &mut catalog, at(1.0));
+    assert_eq!(is_shared(&agent, &catalog), (true, vec![true]));
+    word(&mut agent, "b", at(2.0));
+    sync(&mut agent, &mut catalog, at(2.0));
+    assert_eq!(is_shared(&agent, &catalog), (true, vec![false]));
+    assert_eq!(catalog.check("n1", "c").unwrap().output, "a");
+    assert_eq!(agent.check("c").unwrap().output, "b");
+
+    // After a restart the agent has rows of its own, until it compares them.
+    let mut restarted = self::agent();
+    let said = with_checks("web", vec![ttl_check("d", "1h")]);
+    register(&mut restarted, said, at(0.0));
+    let mut catalog = Catalog::default();
+    while let Some(LocalAction::Sync { command, .. }) = restarted.poll(at(0.0)) {
+        write(&mut catalog, command);
+    }
+    assert_eq!(is_shared(&restarted, &catalog), (false, vec![false]));
+    restarted.reconcile(&catalog);
+    assert_eq!(is_shared(&restarted, &catalog), (true, vec![true]));
 }
 
 #[test]
@@ -260,17 +312,19 @@ proptest! {
             now.mono = now.mono.saturating_add(Duration::from_secs(300));
             sync(&mut agent, &mut catalog, now);
         }
-        let instances = catalog.instances().cloned().map(|mut known| {
-            (known.create_index, known.modify_index) = (0, 0);
-            known
-        });
-        let ours = agent.services().map(|service| service.instance.clone());
+        let said = |mut row: ServiceInstance| {
+            (row.create_index, row.modify_index) = (0, 0);
+            row
+        };
+        let instances = catalog.instances().cloned().map(said);
+        let ours = agent.services().map(|service| said(service.instance.as_ref().clone()));
         prop_assert_eq!(instances.collect::<Vec<_>>(), ours.collect::<Vec<_>>());
         let checks = catalog.checks().filter(|known| known.check_id != NODE_ALIVE_CHECK);
-        let checks = checks.cloned().map(|mut known| {
-            (known.create_index, known.modify_index) = (0, 0);
-            known
-        });
-        prop_assert_eq!(checks.collect::<Vec<_>>(), agent.checks().cloned().collect::<Vec<_>>());
+        let said = |mut row: Check| {
+            (row.create_index, row.modify_index) = (0, 0);
+            row
+        };
+        let checks = checks.cloned().map(said);
+        prop_assert_eq!(checks.collect::<Vec<_>>(), agent.checks().cloned().map(said).collect::<Vec<_>>());
     }
 }

@@ -42,7 +42,7 @@ fn written() -> State {
     let mut proxy = ServiceInstance::new("n", "web-sidecar", "web-sidecar");
     proxy.kind = ServiceKind::ConnectProxy;
     proxy.tags = vec!["v1".to_owned()];
-    proxy.proxy = Some(ProxyConfig::new("web"));
+    proxy.proxy = Some(Box::new(ProxyConfig::new("web")));
     let commands = [
         bootstrap(0x5a),
         root_generated(1),

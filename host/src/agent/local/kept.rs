@@ -30,7 +30,7 @@ pub(super) struct Maintenance {
 
 /// Which thing a file is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Subject {
+pub(super) enum Subject {
     // Services first: checks and maintenance are about them.
     Service(String),
     Check(String),
@@ -40,7 +40,8 @@ enum Subject {
 /// The folder, and what is in it.
 pub(super) struct Kept {
     folder: Folder,
-    files: Mutex<BTreeMap<Subject, String>>,
+    /// What is kept, each with the name of its file if that is not the one that we give.
+    files: Mutex<BTreeMap<Subject, Option<Box<str>>>>,
 }
 
 impl Entry {
@@ -86,6 +87,11 @@ impl Subject {
         name
     }
 
+    /// The same, with nothing to say if it is the name that we give.
+    fn unless_ours(&self, name: String) -> Option<Box<str>> {
+        (name != self.file()).then(|| name.into())
+    }
+
     fn is_in(&self, state: &LocalState) -> bool {
         match self {
             Self::Check(id) => state.check(id).is_some(),
@@ -109,6 +115,7 @@ impl Kept {
         let mut files = BTreeMap::new();
         let mut known = Vec::new();
         for (subject, (file, entry)) in entries {
+            let file = subject.unless_ours(file);
             files.insert(subject, file);
             known.push(entry);
         }
@@ -118,32 +125,45 @@ impl Kept {
 
     pub(super) async fn keep(&self, entry: Entry) -> Result<(), String> {
         let subject = entry.subject();
-        let name = subject.file();
+        let file = subject.file();
         let contents = serde_json::to_vec(&entry).map_err(|error| error.to_string())?;
-        let (folder, file) = (self.folder.clone(), name.clone());
+        let folder = self.folder.clone();
         blocking(move || folder.write(&file, &contents)).await?;
-        self.files().insert(subject, name);
+        self.files().insert(subject, None);
         Ok(())
     }
 
     /// What is kept though the agent no longer looks after it.
-    pub(super) fn gone(&self, state: &LocalState) -> Vec<String> {
+    pub(super) fn gone(&self, state: &LocalState) -> Vec<Subject> {
         let files = self.files();
         let gone = files.iter().filter(|(subject, _)| !subject.is_in(state));
-        gone.map(|(_, file)| file.clone()).collect()
+        gone.map(|(subject, _)| subject.clone()).collect()
     }
 
-    pub(super) async fn forget(&self, gone: Vec<String>) -> Result<(), String> {
+    pub(super) async fn forget(&self, gone: Vec<Subject>) -> Result<(), String> {
         if gone.is_empty() {
             return Ok(());
         }
-        let (folder, files) = (self.folder.clone(), gone.clone());
+        let folder = self.folder.clone();
+        let files = gone
+            .iter()
+            .map(|subject| self.file_of(subject))
+            .collect::<Vec<_>>();
         blocking(move || folder.remove(&files)).await?;
-        self.files().retain(|_, file| !gone.contains(file));
+        let mut known = self.files();
+        for subject in &gone {
+            known.remove(subject);
+        }
         Ok(())
     }
 
-    fn files(&self) -> MutexGuard<'_, BTreeMap<Subject, String>> {
+    fn file_of(&self, subject: &Subject) -> String {
+        let files = self.files();
+        let other = files.get(subject).and_then(Option::as_deref);
+        other.map_or_else(|| subject.file(), str::to_owned)
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<Subject, Option<Box<str>>>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

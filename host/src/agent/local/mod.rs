@@ -426,11 +426,15 @@ impl LocalAgent {
         });
         for (key, queued) in pending {
             let settled = match queued {
-                Ok(pending) => pending.settled().await.map(drop),
+                Ok(pending) => pending.settled().await,
                 Err(error) => Err(error),
             };
-            if let Err(error) = settled {
-                self.not_stored(key, &error);
+            match settled {
+                Ok(_revision) => {
+                    let view = self.inner.server.view();
+                    self.lock().stored(&key, view.state().catalog());
+                }
+                Err(error) => self.not_stored(key, &error),
             }
         }
     }

@@ -88,6 +88,8 @@ impl<'a> CheckBody<'a, FullDefinition> {
         Self {
             service_tags: Some(check.service_tags.as_slice()).filter(|tags| !tags.is_empty()),
             kind: "",
+            create_index: 0,
+            modify_index: 0,
             ..Self::with(check, definition)
         }
     }
@@ -109,6 +111,17 @@ impl<'a, D> CheckBody<'a, D> {
             definition,
             create_index: check.create_index,
             modify_index: check.modify_index,
+        }
+    }
+}
+
+impl<'a> CheckBody<'a> {
+    /// As an agent shows its own, which have no indexes.
+    pub(crate) fn of_agent(check: &'a Check) -> Self {
+        Self {
+            create_index: 0,
+            modify_index: 0,
+            ..Self::from(check)
         }
     }
 }

@@ -15,11 +15,6 @@ pub(crate) fn or_null<V>(map: &BTreeMap<String, V>) -> Option<&BTreeMap<String, 
     (!map.is_empty()).then_some(map)
 }
 
-/// For numbers that are left out when 0.
-pub(crate) const fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
 /// For ports that are left out when 0.
 pub(crate) const fn is_no_port(port: &u16) -> bool {
     *port == 0

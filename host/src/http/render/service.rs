@@ -25,10 +25,6 @@ pub(crate) struct AgentServiceBody<'a> {
     tagged_addresses: Option<BTreeMap<&'a str, AddressBody<'a>>>,
     weights: WeightsBody,
     enable_tag_override: bool,
-    #[serde(skip_serializing_if = "super::is_zero")]
-    create_index: u64,
-    #[serde(skip_serializing_if = "super::is_zero")]
-    modify_index: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_hash: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,12 +47,10 @@ impl<'a> AgentServiceBody<'a> {
             tagged_addresses: addresses(service),
             weights: service.weights.into(),
             enable_tag_override: service.enable_tag_override,
-            create_index: service.create_index,
-            modify_index: service.modify_index,
             content_hash,
             proxy: service
                 .proxy
-                .as_ref()
+                .as_deref()
                 .map(|proxy| ProxyBody::of(proxy, Place::Agent)),
             connect: service
                 .connect_native

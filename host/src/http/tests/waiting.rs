@@ -42,6 +42,41 @@ async fn a_write_wakes_those_whom_it_concerns() {
 }
 
 #[tokio::test]
+async fn what_follows_a_query_that_waits_is_answered_after_it() {
+    let served = serve_with(|_| {}).await;
+    let index = served.intend("web", "db").await;
+    let waits = |rest: &str| {
+        format!(
+            "GET /v1/connect/intentions?index={index}{rest} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
+    };
+    let last = "GET /v1/agent/self HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let mut stream = served.connect().await;
+    // One that waits in vain, one that does not, and half of the next with them.
+    let (begin, end) = last.split_at(12);
+    let first = waits("&wait=10ms") + &waits("") + begin;
+    stream.write_all(first.as_bytes()).await.unwrap();
+    let newer = served.intend("api", "db").await;
+    stream.write_all(end.as_bytes()).await.unwrap();
+    let reply = read_reply(&mut stream).await;
+    let text = format!("{}\r\n\r\n{}", reply.head, reply.body);
+    let answers: Vec<_> = text.split("HTTP/1.1 200 OK\r\n").skip(1).collect();
+    let [first, second, third] = answers[..] else {
+        panic!("{text}");
+    };
+    let has_index = |answer: &str, index| answer.contains(&format!("X-Consul-Index: {index}\r\n"));
+    assert!(
+        has_index(first, index) || has_index(first, newer),
+        "{first}"
+    );
+    assert!(
+        has_index(second, newer) && second.contains("api"),
+        "{second}"
+    );
+    assert!(third.contains("\"Config\""), "{third}");
+}
+
+#[tokio::test]
 async fn stopping_answers_the_blocked_and_ends_in_time() {
     let served = serve_with(|_| {}).await;
     let index = served.intend("web", "db").await;

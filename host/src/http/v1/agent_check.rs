@@ -23,7 +23,7 @@ pub(super) async fn list(api: Arc<Api>, request: Request) -> Result<Answer, ApiE
     api.agent.local().read(|local| {
         let mut checks = BTreeMap::new();
         for check in local.checks() {
-            let body = CheckBody::from(check);
+            let body = CheckBody::of_agent(check);
             if wanted.is(&body)? {
                 checks.insert(check.check_id.as_str(), body);
             }

@@ -307,5 +307,7 @@ const HEAD: TableDefinition<'static, &'static str, &'static [u8]> = TableDefinit
 
 const HEAD_KEY: &str = "head";
 
-/// Rows are read once and then live in the state, so redb needs room for its working set only.
-const CACHE_BYTES: usize = 32 * 1024 * 1024;
+/// Rows are read once and then live in the state, so redb needs room for its working set only:
+/// the inner pages of its trees, and what one commit writes. The system keeps the file's other
+/// pages as long as it has room, and can take them back.
+const CACHE_BYTES: usize = 4 * 1024 * 1024;
