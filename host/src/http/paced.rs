@@ -8,16 +8,16 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::listener::Stream;
 use super::settings::HttpLimits;
 
-/// A TCP stream under time limits: for the head of a request, for lying idle between requests,
+/// A stream under time limits: for the head of a request, for lying idle between requests,
 /// and for taking no byte of an answer. While a request is being answered nothing is read, so
 /// nothing is limited; its body has limits of its own.
 pub(crate) struct Paced {
-    stream: TcpStream,
+    stream: Stream,
     head_time: Duration,
     idle_time: Duration,
     write_time: Duration,
@@ -74,7 +74,7 @@ enum Phase {
 }
 
 impl Paced {
-    pub(crate) fn new(stream: TcpStream, limits: &HttpLimits, turns: Arc<Turns>) -> Self {
+    pub(crate) fn new(stream: Stream, limits: &HttpLimits, turns: Arc<Turns>) -> Self {
         Self {
             stream,
             head_time: limits.head_time,
