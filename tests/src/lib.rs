@@ -38,8 +38,9 @@ pub use mesh::{
 };
 pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
-    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, Fault, FaultyProxy, OpenBao, OpenBaoError,
-    PeerError, consul_binary, envoy_binary, npm_consul, openbao_binary, py_consul, vault_folder,
+    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, Fault, FaultyProxy, FrontError, OpenBao,
+    OpenBaoError, PeerError, TlsFront, consul_binary, envoy_binary, npm_consul, openbao_binary,
+    py_consul, vault_folder,
 };
 pub use rotation::{
     Ca, CaRoots, HeldPeer, HeldServer, Issued, KillMoments, OperatorCa, RotationError, Sent,

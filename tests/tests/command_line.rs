@@ -10,6 +10,8 @@
 mod lines;
 #[path = "command_line/mask.rs"]
 mod mask;
+#[path = "command_line/secured.rs"]
+mod secured;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -6,6 +6,7 @@ mod consul;
 mod envoy;
 mod error;
 mod faulty;
+mod front;
 mod openbao;
 mod python;
 
@@ -15,4 +16,5 @@ pub use consul::consul_binary;
 pub use envoy::{EnvoyError, EnvoyPair, envoy_binary};
 pub use error::PeerError;
 pub use faulty::{Fault, FaultyProxy};
+pub use front::{FrontError, TlsFront};
 pub use openbao::{OpenBao, OpenBaoError, openbao_binary, vault_folder};
