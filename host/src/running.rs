@@ -1,6 +1,7 @@
 //! An agent from its configuration to its end.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::agent::{Agent, AgentSettings};
 use crate::clock::Clock;
 use crate::config::{Config, DefaultIntentionPolicy};
-use crate::http::{self, HttpLimits, HttpSettings};
+use crate::http::{self, HttpLimits, HttpSettings, SocketFile};
 use crate::random::{self, NoRandomness};
 use crate::server::{AuthorityFailure, AuthorityHost, Server, StartError, TABLES};
 use crate::store::{
@@ -56,6 +57,14 @@ pub enum RunError {
         /// What is wrong with it.
         error: RegistrationError,
     },
+    /// A socket in the file system cannot be listened on.
+    #[error("cannot listen on unix://{} for HTTP: {error}", path.display())]
+    Socket {
+        /// Where it would be.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
     /// The state cannot be loaded.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -74,6 +83,7 @@ const COMPILED_PLUGINS: &str = "plugins";
 pub struct Running {
     agent: Arc<Agent>,
     addresses: Vec<SocketAddr>,
+    sockets: Vec<PathBuf>,
     shutdown: CancellationToken,
     tasks: TaskTracker,
     background: JoinHandle<()>,
@@ -90,6 +100,7 @@ impl Running {
     /// See [`RunError`]. Nothing is left running.
     pub async fn start(config: &Config) -> Result<Self, RunError> {
         let listeners = listen(&config.http.listeners).await?;
+        let sockets = listen_in_files(config)?;
         let clock = Clock::start();
         let Opened {
             store,
@@ -127,16 +138,21 @@ impl Running {
         });
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let mut addresses = Vec::new();
+        let (mut addresses, mut paths) = (Vec::new(), Vec::new());
+        let api = || http::Api::new(Arc::clone(&agent), http_settings(config));
         for (listener, address) in listeners {
             addresses.push(address);
-            let api = http::Api::new(Arc::clone(&agent), http_settings(config));
-            tasks.spawn(http::serve(listener, api, shutdown.clone()));
+            tasks.spawn(http::serve(listener, api(), shutdown.clone()));
+        }
+        for socket in sockets {
+            paths.push(socket.path().to_owned());
+            tasks.spawn(http::serve(socket, api(), shutdown.clone()));
         }
         tasks.close();
         Ok(Self {
             agent,
             addresses,
+            sockets: paths,
             shutdown,
             tasks,
             background,
@@ -155,6 +171,12 @@ impl Running {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where it listens in the file system.
+    #[must_use]
+    pub fn sockets(&self) -> &[PathBuf] {
+        &self.sockets
     }
 
     /// Answers blocked queries, finishes requests, stores what was accepted, and ends.
@@ -193,6 +215,17 @@ async fn listen(addresses: &[SocketAddr]) -> Result<Vec<(TcpListener, SocketAddr
         listeners.push((listener, bound));
     }
     Ok(listeners)
+}
+
+fn listen_in_files(config: &Config) -> Result<Vec<SocketFile>, RunError> {
+    let mode = config.http.socket_mode;
+    let bind = |path: &PathBuf| {
+        SocketFile::bind(path, mode).map_err(|error| RunError::Socket {
+            path: path.clone(),
+            error,
+        })
+    };
+    config.http.sockets.iter().map(bind).collect()
 }
 
 /// What an agent finds of its earlier life.

@@ -220,7 +220,9 @@ fn printed_address(process: &Process) -> Result<SocketAddr, ProcessError> {
         .then(|| {
             output
                 .lines()
-                .find_map(|line| line.trim().strip_prefix("HTTP: ")?.parse().ok())
+                .filter_map(|line| line.trim().strip_prefix("HTTP: "))
+                .flat_map(|addresses| addresses.split(", "))
+                .find_map(|address| address.parse().ok())
         })
         .flatten();
     address.ok_or_else(|| ProcessError::Unprinted {

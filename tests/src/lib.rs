@@ -40,9 +40,9 @@ pub use mesh::{
 };
 pub use pages::{Page, Ran, Terminal, TerminalError};
 pub use peers::{
-    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, Fault, FaultyProxy, Moto, MotoError,
-    OpenBao, OpenBaoError, PeerError, consul_binary, envoy_binary, npm_consul, openbao_binary,
-    openbao_role, py_consul, vault_folder,
+    Agent, AgentError, AgentKind, EnvoyError, EnvoyPair, Fault, FaultyProxy, FrontError, Moto,
+    MotoError, OpenBao, OpenBaoError, PeerError, TlsFront, consul_binary, envoy_binary, npm_consul,
+    openbao_binary, openbao_role, py_consul, vault_folder,
 };
 pub use rotation::{
     Ca, CaRoots, HeldPeer, HeldServer, Issued, KillMoments, OperatorCa, RotationError, Sent,

@@ -83,7 +83,13 @@ async fn play(file: &str, text: &str) {
     let mut bound = Bound::default();
     for line in text.lines() {
         let exchange: Exchange = serde_json::from_str(line).unwrap();
-        let reply = ask(address, &exchange, &bound).await;
+        let mut reply = ask(address, &exchange, &bound).await;
+        let mut patience = 5;
+        while patience > 0 && exchange.is_slower(&reply) {
+            // A machine with other things to do is slow now and then; who waits does each time.
+            reply = ask(address, &exchange, &bound).await;
+            patience -= 1;
+        }
         if exchange.setup {
             assert_eq!(reply.status, 200, "{exchange:?}: {reply:?}");
         } else {
@@ -93,6 +99,26 @@ async fn play(file: &str, text: &str) {
     }
     let report = audit.report();
     assert!(report.is_empty(), "{file}:{report}");
+}
+
+impl Exchange {
+    /// Whether it may be asked again: it changes nothing.
+    fn is_question(&self) -> bool {
+        self.method == "GET" || self.path.starts_with("/v1/agent/connect/authorize")
+    }
+
+    fn is_slower(&self, reply: &Reply) -> bool {
+        self.is_question() && self.meanwhile.is_none() && !self.waits && self.has_waited(reply)
+    }
+
+    /// Whether the answer took about as long as it may be waited for, which nobody says to be
+    /// less than a second.
+    fn has_waited(&self, reply: &Reply) -> bool {
+        let wait = self.path.split("wait=").nth(1).unwrap_or_default();
+        let seconds = wait.split('s').next().and_then(|wait| wait.parse().ok());
+        let longest = Duration::from_secs(seconds.unwrap_or(1));
+        reply.elapsed >= longest * 9 / 10
+    }
 }
 
 /// A fresh agent, once it has certificates to give.
@@ -231,8 +257,11 @@ fn differences(exchange: &Exchange, reply: &Reply) -> Differences {
         let (theirs, ours) = (masked(&exchange.answer, &[]), masked(&reply.body, &[]));
         found.compare("body", &theirs, &ours);
     }
-    let waited = reply.elapsed >= Duration::from_millis(900);
-    found.compare("waits", &exchange.waits.to_string(), &waited.to_string());
+    // Writes do not wait, they only take their time.
+    if exchange.is_question() {
+        let waited = exchange.has_waited(reply);
+        found.compare("waits", &exchange.waits.to_string(), &waited.to_string());
+    }
     found
 }
 

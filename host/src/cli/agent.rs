@@ -210,11 +210,10 @@ fn services_of(sources: &Sources) -> Result<Vec<Registration>, String> {
 /// What Consul's agent says of itself at its start.
 fn introduce(config: &Config, running: &Running, context: &mut Context<'_>) {
     let settings = running.agent().settings();
-    let addresses: Vec<_> = running
-        .addresses()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let addresses = running.addresses().iter().map(ToString::to_string);
+    let sockets = running.sockets().iter();
+    let sockets = sockets.map(|path| format!("unix://{}", path.display()));
+    let addresses: Vec<_> = addresses.chain(sockets).collect();
     let facts = [
         ("Version", env!("CARGO_PKG_VERSION").to_owned()),
         ("Node ID", settings.node_id.to_string()),

@@ -121,10 +121,10 @@ impl Access {
         let file = |flag: &Option<PathBuf>, name| {
             flag.clone().or_else(|| variable(name).map(PathBuf::from))
         };
-        let read = |path: &Path| {
+        let read = |path: &Path, what: &str| {
             std::fs::read(path).map_err(|error| {
                 let (path, reason) = (path.display(), system_text(&error));
-                format!("Error loading TLS files: open {path}: {reason}")
+                format!("Error loading {what}: open {path}: {reason}")
             })
         };
         let mut tls = ClientTls {
@@ -136,16 +136,16 @@ impl Access {
             ..ClientTls::default()
         };
         if let Some(path) = file(&self.ca_file, "CACERT") {
-            tls.authorities.push(read(&path)?);
+            tls.authorities.push(read(&path, CA_FILE)?);
         } else if let Some(folder) = file(&self.ca_path, "CAPATH") {
             let unreadable = |error: std::io::Error| {
                 let (folder, reason) = (folder.display(), system_text(&error));
-                format!("Error loading TLS files: open {folder}: {reason}")
+                format!("Error loading {CA_FILE}: open {folder}: {reason}")
             };
             for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
                 let path = entry.map_err(unreadable)?.path();
                 if path.is_file() {
-                    tls.authorities.push(read(&path)?);
+                    tls.authorities.push(read(&path, CA_FILE)?);
                 }
             }
         }
@@ -153,9 +153,9 @@ impl Access {
         let key = file(&self.client_key, "CLIENT_KEY");
         match (certificate, key) {
             (Some(certificate), Some(key)) => {
-                let mut both = read(&certificate)?;
+                let mut both = read(&certificate, "TLS files")?;
                 both.push(b'\n');
-                both.append(&mut read(&key)?);
+                both.append(&mut read(&key, "TLS files")?);
                 tls.identity = Some(Secret::new(both));
             }
             (None, None) => {}
@@ -218,3 +218,6 @@ pub(super) fn system_text(error: &std::io::Error) -> String {
     let plain = text.split(" (os error").next().unwrap_or(&text);
     plain.to_lowercase()
 }
+
+/// What Consul's library calls the file of `-ca-file`.
+const CA_FILE: &str = "CA File";

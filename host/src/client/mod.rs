@@ -45,6 +45,8 @@ pub struct Endpoint {
 pub struct Client {
     http: reqwest::Client,
     base: String,
+    /// What stands there in errors: the address as it was given, whatever name is verified.
+    shown: String,
     datacenter: Option<String>,
     deadline: Option<Duration>,
     longest: usize,
@@ -89,6 +91,7 @@ impl Client {
         Ok(Self {
             http,
             base: place.base(endpoint.tls.server_name.as_deref()),
+            shown: place.base(None),
             datacenter: endpoint.datacenter.clone(),
             deadline: None,
             longest: MOST_BYTES,
@@ -201,9 +204,7 @@ impl Client {
     ) -> Result<Answer, ClientError> {
         let lost = |error: &reqwest::Error| ClientError::Transport {
             method: go_method(method),
-            url: error
-                .url()
-                .map_or_else(|| format!("{}{path}", self.base), ToString::to_string),
+            url: self.shown_url(error.url(), path),
             reason: reason(error),
         };
         let response = request.send().await.map_err(|error| lost(&error))?;
@@ -214,6 +215,14 @@ impl Client {
             return Err(ClientError::Status { status, body });
         }
         Ok(Answer { headers, body })
+    }
+
+    fn shown_url(&self, asked: Option<&reqwest::Url>, path: &str) -> String {
+        let asked = asked.map_or_else(|| format!("{}{path}", self.base), ToString::to_string);
+        match asked.strip_prefix(&self.base) {
+            Some(rest) => format!("{}{rest}", self.shown),
+            None => asked,
+        }
     }
 
     async fn read(

@@ -121,7 +121,6 @@ pub(super) const TOP_LEVEL: &[&str] = &[
     "ui_config",
     "ui_content_path",
     "ui_dir",
-    "unix_sockets",
     "use_streaming_backend",
     "verify_incoming",
     "verify_incoming_https",
@@ -149,6 +148,9 @@ pub(super) const ACL: &[&str] = &[
 
 /// In `addresses { … }`.
 pub(super) const ADDRESSES: &[&str] = &["dns", "grpc", "grpc_tls", "https"];
+
+/// In `unix_sockets { … }`.
+pub(super) const UNIX_SOCKETS: &[&str] = &["group", "user"];
 
 /// In `connect { … }`.
 pub(super) const CONNECT: &[&str] = &[

@@ -11,7 +11,7 @@ use chancery_core::{Datacenter, NodeId, NodeName};
 use super::connect::{self, CaConfig};
 use super::hcl::{Object, Position};
 use super::keys;
-use super::names;
+use super::names::{self, HttpAddress};
 use super::problem::Problems;
 use super::read::Reader;
 use super::report::{Origin, Report};
@@ -75,7 +75,7 @@ layers! {
     /// The settings of which a later one replaces an earlier one.
     Scalars {
         acl_enabled: bool,
-        addresses_http: Vec<IpAddr>,
+        addresses_http: Vec<HttpAddress>,
         advertise_addr: IpAddr,
         allowed_hosts: Vec<String>,
         bind_addr: IpAddr,
@@ -100,6 +100,7 @@ layers! {
         server: bool,
         sidecar_max_port: u16,
         sidecar_min_port: u16,
+        socket_mode: u32,
     }
     /// The settings behind [`Limits`](super::Limits).
     LimitsLayer {
@@ -211,8 +212,12 @@ fn network(reader: &mut Reader<'_, '_>, source: &Source, scalars: &mut Scalars) 
     scalars.advertise_addr = setting(reader, source, "advertise_addr", names::address);
     scalars.client_addr = setting(reader, source, "client_addr", names::addresses);
     reader.block("addresses", |addresses| {
-        scalars.addresses_http = setting(addresses, source, "http", names::addresses);
+        scalars.addresses_http = setting(addresses, source, "http", names::http_addresses);
         addresses.ignored(keys::ADDRESSES);
+    });
+    reader.block("unix_sockets", |sockets| {
+        scalars.socket_mode = setting(sockets, source, "mode", names::mode);
+        sockets.ignored(keys::UNIX_SOCKETS);
     });
     reader.block("ports", |ports| {
         scalars.http_port = setting(ports, source, "http", |r, key| r.listener_port(key));

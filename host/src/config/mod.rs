@@ -101,6 +101,10 @@ pub struct NodeSettings {
 pub struct HttpSettings {
     /// Where it listens; empty if it is switched off.
     pub listeners: Vec<SocketAddr>,
+    /// Where it listens in the file system.
+    pub sockets: Vec<PathBuf>,
+    /// Who may connect there, as `chmod` takes it.
+    pub socket_mode: u32,
     /// Host names, lower case, under which it may be asked besides addresses and `localhost`.
     pub allowed_hosts: Vec<String>,
 }

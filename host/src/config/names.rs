@@ -18,15 +18,51 @@ pub(super) fn address(reader: &mut Reader<'_, '_>, key: &'static str) -> Option<
     parse_address(reader, key, &text)
 }
 
+/// Where the HTTP API listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum HttpAddress {
+    Ip(IpAddr),
+    Socket(PathBuf),
+}
+
+/// IP addresses and `unix://path`, with blanks between them.
+pub(super) fn http_addresses(
+    reader: &mut Reader<'_, '_>,
+    key: &'static str,
+) -> Option<Vec<HttpAddress>> {
+    words(reader, key, |reader, word| {
+        let Some(path) = word.strip_prefix("unix://") else {
+            return parse_address(reader, key, word).map(HttpAddress::Ip);
+        };
+        if path.starts_with('/') {
+            return Some(HttpAddress::Socket(path.into()));
+        }
+        let found = quoted(word);
+        reader.refuse(
+            key,
+            format!("found {found}, expected a full path behind unix://"),
+        );
+        None
+    })
+}
+
 /// IP addresses with blanks between them, as Consul's `client_addr` may have several.
 pub(super) fn addresses(reader: &mut Reader<'_, '_>, key: &'static str) -> Option<Vec<IpAddr>> {
+    words(reader, key, |reader, word| parse_address(reader, key, word))
+}
+
+fn words<T>(
+    reader: &mut Reader<'_, '_>,
+    key: &'static str,
+    mut parse: impl FnMut(&mut Reader<'_, '_>, &str) -> Option<T>,
+) -> Option<Vec<T>> {
     let text = reader.text(key)?;
     if text.contains("{{") {
-        return parse_address(reader, key, &text).map(|address| vec![address]);
+        return parse(reader, &text).map(|address| vec![address]);
     }
     let mut addresses = Vec::new();
     for word in text.split_whitespace() {
-        addresses.push(parse_address(reader, key, word)?);
+        addresses.push(parse(reader, word)?);
     }
     if addresses.is_empty() {
         reader.refuse(
@@ -212,12 +248,28 @@ fn parse_address(reader: &mut Reader<'_, '_>, key: &'static str, text: &str) -> 
     let expected = if text.contains("{{") {
         "an IP address; templates are not evaluated"
     } else if text.starts_with("unix://") {
-        "an IP address; sockets in the file system are not served yet"
+        "an IP address; sockets in the file system go into addresses.http"
     } else {
         "an IP address"
     };
     reader.refuse(key, format!("found {found}, expected {expected}"));
     None
+}
+
+/// The permissions of a file, in octal as Consul has it.
+pub(super) fn mode(reader: &mut Reader<'_, '_>, key: &'static str) -> Option<u32> {
+    let text = reader.text(key)?;
+    let is_octal = !text.is_empty() && text.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
+    let mode = u32::from_str_radix(&text, 8).ok();
+    let mode = mode.filter(|mode| is_octal && *mode <= 0o777);
+    if mode.is_none() {
+        let found = quoted(&text);
+        reader.refuse(
+            key,
+            format!("found {found}, expected octal digits such as \"0660\""),
+        );
+    }
+    mode
 }
 
 fn meta_reason(name: &str, value: &str) -> Option<String> {

@@ -6,6 +6,7 @@ use chancery_core::{Datacenter, NodeName};
 
 use super::layer::{Layer, Scalars, Setting};
 use super::load::Sources;
+use super::names::HttpAddress;
 use super::report::{Origin, Remark, Report};
 use super::{
     CaConfig, CaSettings, Config, ConnectSettings, HttpSettings, Limits, LogSettings, NodeSettings,
@@ -114,18 +115,17 @@ fn check_safety(scalars: &Scalars, sources: &Sources, report: &mut Report) {
     if !sources.dev || sources.allow_remote {
         return;
     }
-    for (key, setting) in [
-        ("client_addr", &scalars.client_addr),
-        ("addresses.http", &scalars.addresses_http),
-    ] {
-        let open = |addresses: &Vec<IpAddr>| addresses.iter().any(|address| !is_loopback(*address));
-        if let Some(setting) = said(setting, open) {
-            let address = setting.value.iter().find(|address| !is_loopback(**address));
-            let found = address.map(ToString::to_string).unwrap_or_default();
+    let open = |addresses: Vec<IpAddr>| addresses.into_iter().find(|ip| !is_loopback(*ip));
+    let client = scalars.client_addr.as_ref();
+    let client = client.map(|setting| (&setting.origin, open(setting.value.clone())));
+    let http = scalars.addresses_http.as_ref();
+    let http = http.map(|setting| (&setting.origin, open(ips(&setting.value))));
+    for (key, setting) in [("client_addr", client), ("addresses.http", http)] {
+        if let Some((origin, Some(found))) = setting {
             let text = format!(
                 "{key}: found {found}, in dev mode anybody who reaches the API controls the mesh: allowed are loopback addresses, or give --i-know"
             );
-            report.mistake(setting.origin.clone(), text);
+            report.mistake(origin.clone(), text);
         }
     }
 }
@@ -216,14 +216,17 @@ fn limits(layers: &Layer, report: &mut Report) -> Limits {
 }
 
 fn http(scalars: &Scalars) -> HttpSettings {
-    let addresses = scalars
-        .addresses_http
-        .as_ref()
-        .or(scalars.client_addr.as_ref())
-        .map_or_else(
-            || vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
-            |setting| setting.value.clone(),
-        );
+    let said = scalars.addresses_http.as_ref();
+    let addresses = match (said, &scalars.client_addr) {
+        (Some(said), _) => ips(&said.value),
+        (None, Some(said)) => said.value.clone(),
+        (None, None) => vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+    };
+    let sockets = said.into_iter().flat_map(|said| &said.value);
+    let sockets = sockets.filter_map(|address| match address {
+        HttpAddress::Socket(path) => Some(path.clone()),
+        HttpAddress::Ip(_) => None,
+    });
     let port = scalars
         .http_port
         .as_ref()
@@ -235,12 +238,25 @@ fn http(scalars: &Scalars) -> HttpSettings {
     });
     HttpSettings {
         listeners: listeners.collect(),
+        sockets: sockets.collect(),
+        socket_mode: scalars
+            .socket_mode
+            .as_ref()
+            .map_or(SOCKET_MODE, |setting| setting.value),
         allowed_hosts: scalars
             .allowed_hosts
             .as_ref()
             .map(|setting| setting.value.clone())
             .unwrap_or_default(),
     }
+}
+
+fn ips(addresses: &[HttpAddress]) -> Vec<IpAddr> {
+    let ip = |address: &HttpAddress| match address {
+        HttpAddress::Ip(address) => Some(*address),
+        HttpAddress::Socket(_) => None,
+    };
+    addresses.iter().filter_map(ip).collect()
 }
 
 fn said<T>(setting: &Option<Setting<T>>, holds: impl FnOnce(&T) -> bool) -> Option<&Setting<T>> {
@@ -270,5 +286,7 @@ const fn default_level(dev: bool) -> LogLevel {
 
 const DATACENTER: &str = "dc1";
 const HTTP_PORT: u16 = 8500;
+/// Nobody but the agent's own user: who reaches the API controls the mesh.
+const SOCKET_MODE: u32 = 0o600;
 const SIDECAR_MIN: u16 = 21000;
 const SIDECAR_MAX: u16 = 21255;

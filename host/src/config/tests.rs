@@ -354,6 +354,25 @@ fn every_setting_can_be_said() {
 }
 
 #[test]
+fn the_api_is_served_on_addresses_and_in_files() {
+    let both = load(
+        r#"
+        addresses { http = "127.0.0.1 unix:///run/a.sock unix:///run/b.sock" }
+        unix_sockets { mode = "0660" }
+        "#,
+    );
+    let port = SocketAddr::from(([127, 0, 0, 1], 8500));
+    assert_eq!(both.http.listeners, [port]);
+    let sockets = ["/run/a.sock", "/run/b.sock"].map(PathBuf::from);
+    assert_eq!(both.http.sockets, sockets);
+    assert_eq!(both.http.socket_mode, 0o660);
+    let file = load(r#"addresses { http = "unix:///run/a.sock" }"#);
+    assert_eq!(file.http.listeners, []);
+    assert_eq!(file.http.sockets, [PathBuf::from("/run/a.sock")]);
+    assert_eq!(file.http.socket_mode, 0o600);
+}
+
+#[test]
 fn files_that_cannot_be_read_and_bad_flags_are_told_together() {
     let folder = TempDir::new().expect("a folder");
     let at = |name: &str| folder.path().join(name);

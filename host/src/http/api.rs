@@ -21,6 +21,8 @@ pub struct Api {
     pub(super) agent: Arc<Agent>,
     pub(super) settings: HttpSettings,
     pub(super) blocked: Arc<Slots>,
+    /// Whether requests are looked at for signs of a foreign web page.
+    pub(super) guarded: bool,
     /// Bytes that large bodies may still take.
     pub(super) bodies: Arc<Semaphore>,
     /// Cancelled when blocked queries must come to an end.
@@ -35,6 +37,7 @@ impl Api {
         Self {
             blocked: Slots::new(limits.blocked, limits.blocked_per_client),
             bodies: Arc::new(Semaphore::new(limits.bodies.min(Semaphore::MAX_PERMITS))),
+            guarded: true,
             shutdown: CancellationToken::new(),
             agent,
             settings,

@@ -48,15 +48,17 @@ enum Way {
 }
 
 fn way(api: &Api, head: &Parts) -> Way {
-    let admitted = guard::admit(
-        &head.method,
-        &head.uri,
-        head.version,
-        &head.headers,
-        &api.settings.host_names,
-    );
-    if let Err(error) = admitted {
-        return Way::Ends(error.into());
+    if api.guarded {
+        let admitted = guard::admit(
+            &head.method,
+            &head.uri,
+            head.version,
+            &head.headers,
+            &api.settings.host_names,
+        );
+        if let Err(error) = admitted {
+            return Way::Ends(error.into());
+        }
     }
     let Some(path) = decoded_path(head.uri.path()) else {
         return Way::Ends(Answer::bare(StatusCode::BAD_REQUEST));

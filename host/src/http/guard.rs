@@ -3,6 +3,7 @@
 //! A browser on the agent's machine reaches loopback for any page it shows. Three things give
 //! such requests away: a `Host` that is a name of the page's choosing (DNS rebinding), an
 //! `Origin` that is another than the API's own, and `Sec-Fetch-Site`. Consul 1.8 looks at none.
+//! No browser opens a socket in the file system, and clients name anything as its host.
 
 use std::net::IpAddr;
 

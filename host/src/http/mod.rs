@@ -18,6 +18,7 @@ mod error;
 mod filter;
 mod guard;
 mod json;
+mod listener;
 mod paced;
 mod params;
 mod parked;
@@ -33,6 +34,7 @@ mod tests;
 mod v1;
 
 pub use api::Api;
+pub use listener::{Listener, SocketFile};
 pub use router::{Endpoint, Right, endpoints};
 pub use serve::serve;
 pub use settings::{HttpLimits, HttpSettings};

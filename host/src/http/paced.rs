@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::listener::Stream;
 use super::settings::HttpLimits;
 
-/// A TCP stream under time limits: for the head of a request, for lying idle between requests,
+/// A stream under time limits: for the head of a request, for lying idle between requests,
 /// and for taking no byte of an answer. While a request is being answered nothing is read, so
 /// nothing is limited; its body has limits of its own.
 pub(crate) struct Paced {
-    stream: TcpStream,
+    stream: Stream,
     /// What is read before the stream.
     first: Bytes,
     head_time: Duration,
@@ -79,7 +79,7 @@ enum Phase {
 impl Paced {
     /// The stream, read after `first`.
     pub(crate) fn new(
-        stream: TcpStream,
+        stream: Stream,
         first: Bytes,
         limits: &HttpLimits,
         turns: Arc<Turns>,
@@ -99,7 +99,7 @@ impl Paced {
     }
 
     /// The stream alone.
-    pub(crate) fn into_inner(self) -> TcpStream {
+    pub(crate) fn into_inner(self) -> Stream {
         self.stream
     }
 

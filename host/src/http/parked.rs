@@ -13,11 +13,11 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use chancery_core::{Revision, Topic};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::api::Api;
 use super::blocking;
+use super::listener::Stream;
 use super::slots::Slot;
 
 /// Where the queries of one connection say that they wait.
@@ -54,7 +54,7 @@ pub(crate) struct Leaves;
 
 /// A socket, and how to go on with it.
 pub(crate) struct Resumed {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     /// What has been read from it already.
     pub(crate) read: Bytes,
     pub(crate) back: Option<Back>,
@@ -107,7 +107,7 @@ impl Parking {
 impl Wait {
     /// Waits on `stream`, from which `more` has been read after the query. Nothing comes of it if
     /// the client goes away.
-    pub(crate) async fn over(self, api: &Api, stream: TcpStream, more: Bytes) -> Option<Resumed> {
+    pub(crate) async fn over(self, api: &Api, stream: Stream, more: Bytes) -> Option<Resumed> {
         let mut read = self.head;
         read.extend_from_slice(&more);
         // However little there is of it, it keeps a whole buffer.
@@ -130,8 +130,8 @@ impl Wait {
 
 /// Waits until a client has closed its connection. One that has sent its next request instead
 /// is believed to stay.
-async fn is_gone(stream: &TcpStream) {
-    match stream.peek(&mut [0]).await {
+async fn is_gone(stream: &Stream) {
+    match stream.peek().await {
         Ok(0) | Err(_) => {}
         Ok(_) => pending().await,
     }

@@ -1,6 +1,6 @@
 //! Listening: connections, their bounds and their end.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::api::Api;
 use super::dispatch;
+use super::listener::{Listener, Stream};
 use super::paced::{Paced, Turns};
 use super::parked::{Leaves, Parking, Resumed, Wait};
 use super::slots::Slots;
@@ -37,8 +37,10 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\n\
 
 /// Answers requests on `listener` until `shutdown` is cancelled; then blocked queries are answered
 /// with what there is, requests under way may end, and everything is closed within two seconds.
-pub async fn serve(listener: TcpListener, api: Api, shutdown: CancellationToken) {
+pub async fn serve(listener: impl Into<Listener>, api: Api, shutdown: CancellationToken) {
+    let listener = listener.into();
     let api = Arc::new(Api {
+        guarded: listener.is_on_network(),
         shutdown: shutdown.clone(),
         ..api
     });
@@ -51,7 +53,7 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: CancellationToken)
             () = shutdown.cancelled() => break,
             Some(_ended) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => accept(&api, &slots, &mut connections, stream, peer),
+                Ok((stream, client)) => accept(&api, &slots, &mut connections, stream, client),
                 Err(error) => {
                     tracing::warn!(%error, "a connection to the HTTP API could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -70,28 +72,26 @@ fn accept(
     api: &Arc<Api>,
     slots: &Arc<Slots>,
     connections: &mut JoinSet<()>,
-    stream: TcpStream,
-    peer: SocketAddr,
+    stream: Stream,
+    client: IpAddr,
 ) {
-    match slots.take(peer.ip()) {
+    match slots.take(client) {
         Ok(slot) => {
-            let connection = connection(Arc::clone(api), stream, peer.ip());
+            let connection = connection(Arc::clone(api), stream, client);
             connections.spawn(async move {
                 connection.await;
                 drop(slot);
             });
         }
         Err(full) => {
-            tracing::debug!(client = %peer.ip(), ?full, "refused a connection to the HTTP API");
+            tracing::debug!(%client, ?full, "refused a connection to the HTTP API");
             // The socket's buffer is empty: either this fits, or the client is gone.
             drop(stream.try_write(TOO_MANY));
         }
     }
 }
 
-async fn connection(api: Arc<Api>, stream: TcpStream, client: IpAddr) {
-    // Answers are written in one piece: nothing is gained by waiting for more.
-    drop(stream.set_nodelay(true));
+async fn connection(api: Arc<Api>, stream: Stream, client: IpAddr) {
     let mut next = Resumed {
         stream,
         read: Bytes::new(),
@@ -112,7 +112,7 @@ async fn requests(
     api: &Arc<Api>,
     resumed: Resumed,
     client: IpAddr,
-) -> Option<(Wait, TcpStream, Bytes)> {
+) -> Option<(Wait, Stream, Bytes)> {
     let Resumed { stream, read, back } = resumed;
     let limits = &api.settings.limits;
     let turns = Arc::new(Turns::default());

@@ -22,6 +22,7 @@ pub(super) struct Gauges {
     roots: IntGauge,
     leafs: IntGaugeVec,
     rotation: IntGaugeVec,
+    tasks: IntGauge,
 }
 
 impl Gauges {
@@ -55,6 +56,11 @@ impl Gauges {
                 "chancery_rotation_step",
                 "1 at the step at which a change of the CA is.",
                 &["step"],
+            ),
+            tasks: whole(
+                registry,
+                "chancery_tasks",
+                "Tasks of the agent that have not ended: its own, and those of connections.",
             ),
         }
     }
@@ -102,6 +108,9 @@ impl Metrics {
             let is_at = i64::from(step == Some(name));
             gauges.rotation.with_label_values(&[name]).set(is_at);
         }
+        let runtime = tokio::runtime::Handle::try_current();
+        let tasks = runtime.map_or(0, |runtime| runtime.metrics().num_alive_tasks());
+        gauges.tasks.set(count(tasks));
     }
 }
 

@@ -44,3 +44,22 @@ fn a_known_end_is_said_in_seconds_and_a_past_one_is_zero() {
     let text = metrics.prometheus().unwrap();
     assert!(text.contains("chancery_seconds_to_first_failed_handshake 0\n"));
 }
+
+#[tokio::test]
+async fn tasks_are_counted_while_they_last() {
+    let tasks = |metrics: &Metrics| {
+        metrics.look(&Authority::default(), &[], None, NOW);
+        let text = metrics.prometheus().unwrap();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("chancery_tasks "));
+        line.unwrap().to_owned()
+    };
+    let metrics = Metrics::default();
+    assert_eq!(tasks(&metrics), "chancery_tasks 0");
+    let task = tokio::spawn(std::future::pending::<()>());
+    assert_eq!(tasks(&metrics), "chancery_tasks 1");
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    assert_eq!(tasks(&metrics), "chancery_tasks 0");
+}

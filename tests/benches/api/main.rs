@@ -1,8 +1,9 @@
 //! What the HTTP API takes and gives, beside Consul and beside a bare server.
 //!
 //! `cargo bench -p chancery-tests --bench api`; behind `--`: `--only NAME` (`authorize`, `leafs`,
-//! `writes`, `watchers` or `memory`) and `--quick` (every candidate for an instant, nothing is
-//! judged). Without `--bench` (as `cargo test` runs it) ours is tried alone for an instant.
+//! `writes`, `watchers`, `memory`, `trouble`, `names` or `soak`), `--minutes N` for `soak`, and
+//! `--quick` (every candidate for an instant, nothing is judged). Without `--bench` (as `cargo
+//! test` runs it) ours is tried alone for an instant.
 //!
 //! - `authorize`: random callers over 1, 16 and 64 connections, with three intentions and with
 //!   ten thousand on the one destination. The bare server is the same axum and tokio set-up; it
@@ -14,6 +15,12 @@
 //!   and a write for another key, which concerns nobody.
 //! - `memory`: ten thousand services without checks, and as many with a sidecar and its checks
 //!   (a thousand of Consul's).
+//! - `trouble`: what a clean client notices of two thousand half-open sockets, bodies that
+//!   announce a gigabyte, JSON a hundred thousand deep, conflicting lengths, a megabyte of
+//!   headers, foreign hosts and origins, and all of it at once; and what the attackers hear.
+//! - `names`: what a million names that nobody knows leave behind.
+//! - `soak`: services, checks, intentions, leafs and blocking queries that come and go for some
+//!   minutes, and the memory, tasks and files that are left of them.
 //!
 //! The generator shares the machine with what is measured, alike for every candidate.
 
@@ -23,6 +30,9 @@ mod candidate;
 mod leafs;
 mod load;
 mod memory;
+mod names;
+mod soak;
+mod trouble;
 mod watchers;
 mod wire;
 mod writes;
@@ -45,6 +55,8 @@ struct Options {
     full: bool,
     /// Everybody, or ours alone.
     kinds: &'static [Kind],
+    /// How long things come and go.
+    minutes: u32,
     only: Option<String>,
     /// How often each figure is taken; its median counts.
     rounds: usize,
@@ -54,11 +66,17 @@ struct Options {
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Outcome<Self> {
-        let (mut bench, mut quick, mut only) = (false, false, None);
+        let (mut bench, mut quick, mut only, mut minutes) = (false, false, None, 1);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--bench" => bench = true,
                 "--quick" => quick = true,
+                "--minutes" => {
+                    minutes = arguments
+                        .next()
+                        .ok_or("--minutes takes a number")?
+                        .parse()?
+                }
                 "--only" => only = Some(arguments.next().ok_or("--only takes a name")?),
                 _ => {}
             }
@@ -72,6 +90,7 @@ impl Options {
         Ok(Self {
             full,
             kinds,
+            minutes,
             only,
             rounds: if full { 3 } else { 1 },
             window: Duration::from_millis(if full { 3_000 } else { 200 }),
@@ -98,12 +117,15 @@ fn main() -> Outcome<()> {
         println!("a trial of an instant: no figure is judged, run `cargo bench` for that");
     }
     let mut goals = Goals::new();
-    let parts: [(&str, Part); 5] = [
+    let parts: [(&str, Part); 8] = [
         ("authorize", authorize::measure),
         ("leafs", leafs::measure),
         ("writes", writes::measure),
         ("watchers", watchers::measure),
         ("memory", memory::measure),
+        ("trouble", trouble::measure),
+        ("names", names::measure),
+        ("soak", soak::measure),
     ];
     for (name, measure) in parts {
         if options.wants(name) {

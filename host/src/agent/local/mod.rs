@@ -52,6 +52,8 @@ struct Inner {
     keeping: tokio::sync::Mutex<()>,
     /// Rung when something is due earlier than the run loop thinks.
     due: Notify,
+    /// Rung when somebody took from the catalog what this agent looks after.
+    robbed: Notify,
     /// The services that the configuration names.
     configured: Mutex<BTreeSet<String>>,
     /// How many things had gone when what is kept was last compared.
@@ -74,6 +76,7 @@ impl LocalAgent {
                 kept: OnceLock::new(),
                 keeping: tokio::sync::Mutex::default(),
                 due: Notify::new(),
+                robbed: Notify::new(),
                 configured: Mutex::default(),
                 tidied: AtomicU64::new(0),
                 definitions,
@@ -294,10 +297,32 @@ impl LocalAgent {
     }
 
     /// Compares the catalog with what the agent knows, and tells it what it lacks or has too much.
-    /// [`LocalAgent::run`] does it once a minute.
+    /// [`LocalAgent::run`] does it once a minute, and after [`LocalAgent::look_at_catalog`].
     pub async fn reconcile(&self, catalog: &Catalog) {
         self.lock().reconcile(catalog);
         self.settle_and_reschedule().await;
+    }
+
+    /// Whether this command takes something from the catalog that this agent looks after.
+    #[must_use]
+    pub fn is_robbed_by(&self, command: &CatalogCommand) -> bool {
+        let state = self.lock();
+        let is_own = |node: &str| node.eq_ignore_ascii_case(&state.node().name);
+        match command {
+            CatalogCommand::DeregisterCheck { node, check_id } => {
+                is_own(node) && state.check(check_id).is_some()
+            }
+            CatalogCommand::DeregisterNode { node } => is_own(node),
+            CatalogCommand::DeregisterService { node, id } => {
+                is_own(node) && state.service(id).is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// Has [`LocalAgent::run`] compare the catalog at once, not only when the minute is over.
+    pub fn look_at_catalog(&self) {
+        self.inner.robbed.notify_one();
     }
 
     /// The names of the services that are registered here.
@@ -327,12 +352,15 @@ impl LocalAgent {
             tokio::select! {
                 () = alarm => {}
                 () = self.inner.due.notified() => {}
-                _ = reconcile.tick() => {
-                    let view = self.inner.server.view();
-                    self.lock().reconcile(view.state().catalog());
-                }
+                () = self.inner.robbed.notified() => self.compare(),
+                _ = reconcile.tick() => self.compare(),
             }
         }
+    }
+
+    fn compare(&self) {
+        let view = self.inner.server.view();
+        self.lock().reconcile(view.state().catalog());
     }
 
     async fn register_and_keep(

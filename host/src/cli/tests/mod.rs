@@ -242,7 +242,7 @@ fn flags_are_as_forgiving_as_gos() {
 #[test]
 fn tls_takes_its_files_from_flags_and_environment() {
     let list = ["intention", "list", "-http-addr=https://127.0.0.1:1"];
-    let missing = "Error connecting to the agent: Error loading TLS files: open /missing: no \
+    let missing = "Error connecting to the agent: Error loading CA File: open /missing: no \
                    such file or directory\n";
     for flag in ["-ca-file=/missing", "-ca-path=/missing"] {
         assert_eq!(alone(&[&list[..], &[flag]].concat()), ran(1, "", missing));

@@ -123,13 +123,29 @@ async fn what_was_deregistered_behind_its_agents_back_comes_back() {
     let served = stage().await;
     let agent = Arc::clone(&served.agent);
     tokio::spawn(async move { agent.run().await });
-    let body = r#"{"Node":"n1","ServiceID":"web"}"#;
-    let gone = served.send("PUT /v1/catalog/deregister", "", body).await;
-    assert_eq!(gone.status, 200);
-    let view = served.agent.server().view();
-    served.agent.local().reconcile(view.state().catalog()).await;
-    let listed = served.get("/v1/catalog/service/web").await;
-    assert!(listed.body.contains("\"web\""), "{listed:?}");
+    let body = r#"{"Name":"web","Port":80,"Check":{"TTL":"1h"}}"#;
+    let registered = served
+        .send("PUT /v1/agent/service/register", "", body)
+        .await;
+    assert_eq!(registered.status, 200, "{registered:?}");
+    for body in [
+        r#"{"Node":"n1","ServiceID":"web"}"#,
+        r#"{"Node":"N1"}"#,
+        r#"{"Node":"n1","CheckID":"service:web"}"#,
+    ] {
+        let before = served.get("/v1/health/service/web").await;
+        assert!(before.body.contains("service:web"), "{before:?}");
+        let gone = served.send("PUT /v1/catalog/deregister", "", body).await;
+        assert_eq!(gone.status, 200);
+        let mut now = served.get("/v1/health/service/web").await;
+        while !now.body.contains("service:web") {
+            let path = format!("/v1/health/service/web?index={}&wait=10s", now.index());
+            let next = served.get(&path).await;
+            assert!(next.index() > now.index(), "{body}: {now:?}");
+            now = next;
+        }
+        assert!(now.index() > before.index(), "{body}: {now:?}");
+    }
 }
 
 #[tokio::test]

@@ -26,7 +26,8 @@ pub(super) async fn register(api: Arc<Api>, mut request: Request) -> Result<Answ
     submit(&api, &request, command).await
 }
 
-/// `PUT /v1/catalog/deregister`: the service if one is named, else the check, else the node.
+/// `PUT /v1/catalog/deregister`: the service if one is named, else the check, else the node. What
+/// this agent looks after comes back at once; with Consul it does within a minute or two.
 pub(super) async fn deregister(api: Arc<Api>, mut request: Request) -> Result<Answer, ApiError> {
     let body = request.read_body(&api).await?;
     refuse_namespace(&request.query, &request.headers)?;
@@ -45,7 +46,12 @@ pub(super) async fn deregister(api: Arc<Api>, mut request: Request) -> Result<An
         let check_id = said.check_id;
         CatalogCommand::DeregisterCheck { node, check_id }
     };
-    submit(&api, &request, command).await
+    let is_robbed = api.agent.local().is_robbed_by(&command);
+    let answer = submit(&api, &request, command).await?;
+    if is_robbed {
+        api.agent.local().look_at_catalog();
+    }
+    Ok(answer)
 }
 
 fn read<T>(body: &[u8], decode: fn(&[u8]) -> Result<T, DecodeError>) -> Result<T, ApiError> {
