@@ -30,9 +30,9 @@ pub use harness::{
     profile, target_directory,
 };
 pub use load::{
-    Backend, Ceiling, Getter, Goals, Opened, Pair, PairError, RoundTrips, Tally, Traffic, cpu_time,
-    hold_connections, median, open_connections, percentile, private, resident, round_trips,
-    throughput,
+    Backend, Ceiling, Getter, Goals, Opened, Pair, PairError, RoundTrips, Tally, Traffic,
+    allow_all_cores, cpu_time, hold_connections, keep_to_core, median, open_connections,
+    percentile, private, resident, round_trips, throughput,
 };
 pub use mesh::{
     App, Credentials, CredentialsError, MeshError, ProxyKind, Service, Sidecar,

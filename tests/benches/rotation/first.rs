@@ -11,9 +11,7 @@
 
 use std::time::{Duration, Instant};
 
-use chancery_tests::{
-    Agent, AgentClient, AgentHome, AgentKind, Ca, Goals, RotationError, free_port, median,
-};
+use chancery_tests::{Agent, AgentClient, AgentKind, Ca, Goals, RotationError, median};
 use rcgen::KeyPair;
 use serde_json::{Value, json};
 
@@ -35,15 +33,11 @@ pub(crate) async fn measure(options: &Options, goals: &mut Goals) -> Outcome<()>
     );
     println!("{:<38}{:>9}{:>9}", "", "asked", "waited");
     for durable in [false, true] {
-        let home = AgentHome::with_connect(OURS, "")?;
-        let ours = if durable {
-            Agent::start_at(&home, free_port()?).await?
-        } else {
-            Agent::start(AgentKind::Chancery).await?
-        };
+        let ours = Agent::start_with(AgentKind::Chancery, OURS, durable).await?;
         let mut sides = vec![Side::new(ours).await?];
         if options.full {
-            sides.push(Side::new(Agent::start_consul(CONSULS, durable).await?).await?);
+            let consuls = Agent::start_with(AgentKind::Consul, CONSULS, durable).await?;
+            sides.push(Side::new(consuls).await?);
         }
         for number in 0..options.changes {
             for side in &mut sides {

@@ -4,25 +4,18 @@
 //! connection each), and what both sides take of the processor is printed: with it the rate that
 //! the machine allows if both cores do nothing else, which is what a missed goal comes to.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chancery_tests::{
-    Agent, AgentKind, Ca, Getter, Goals, OpenBao, OpenBaoError, cpu_time, median, now,
-};
+use chancery_tests::{Agent, AgentKind, Ca, Getter, Goals, cpu_time, median};
 use serde_json::json;
-use tokio::task::JoinSet;
 
-use crate::{Options, Outcome};
+use crate::{Options, Outcome, issuing_vault};
 
-const LEAFS: usize = 500;
-const CLIENTS: usize = 16;
+pub(crate) const LEAFS: usize = 500;
+pub(crate) const CLIENTS: usize = 16;
 const ROUNDS: usize = 11;
-const VAULT_ROUNDS: usize = 5;
-const LIFE: Duration = Duration::from_secs(72 * 3600);
 
 pub(crate) async fn measure(options: &Options, goals: &mut Goals) -> Outcome<()> {
     let kinds: &[_] = if options.full {
@@ -58,7 +51,7 @@ pub(crate) async fn measure(options: &Options, goals: &mut Goals) -> Outcome<()>
     }
     if options.full {
         drop(sides);
-        measure_vault(goals).await?;
+        issuing_vault::measure(goals).await?;
     }
     Ok(())
 }
@@ -97,7 +90,8 @@ impl Side {
     fn round(&mut self, round: usize, leafs: usize) -> Outcome<()> {
         let (agent, own) = (self.agent.process().id(), std::process::id());
         let before = (cpu_time(agent)?, cpu_time(own)?);
-        self.rates.push(issue(self.agent.http(), round, leafs)?);
+        self.rates
+            .push(issue(self.agent.http(), &round.to_string(), leafs)?);
         self.agents_time += cpu_time(agent)?.saturating_sub(before.0);
         self.clients_time += cpu_time(own)?.saturating_sub(before.1);
         self.leafs += leafs;
@@ -123,7 +117,7 @@ impl Side {
 }
 
 /// Asks for `leafs` leafs that nobody has asked for, as fast as the clients can.
-fn issue(agent: SocketAddr, round: usize, leafs: usize) -> io::Result<f64> {
+pub(crate) fn issue(agent: SocketAddr, round: &str, leafs: usize) -> io::Result<f64> {
     let mut clients = (0..CLIENTS)
         .map(|_| Getter::connect(agent))
         .collect::<io::Result<Vec<_>>>()?;
@@ -151,134 +145,4 @@ fn issue(agent: SocketAddr, round: usize, leafs: usize) -> io::Result<f64> {
         })
     })?;
     Ok(leafs as f64 / begin.elapsed().as_secs_f64())
-}
-
-/// Ours with Vault behind it, beside the same calls made to Vault directly.
-async fn measure_vault(goals: &mut Goals) -> Outcome<()> {
-    let server = Arc::new(OpenBao::start().await?);
-    let agent = Agent::start(AgentKind::Chancery).await?;
-    let ca = Ca::new(agent.api());
-    let options = json!({
-        "LeafCertTTL": "72h",
-        "CSRMaxPerSecond": 0,
-        "Address": server.url(),
-        "Token": server.root_token(),
-        "RootPKIPath": "issuing-root",
-        "IntermediatePKIPath": "issuing-intermediate",
-    });
-    ca.configure("vault", &options).await?;
-    let trust_domain = ca.roots().await?.trust_domain;
-    ca.leaf("warm").await?;
-    let (mut ours, mut direct) = (Vec::new(), Vec::new());
-    let (mut behind_us, mut alone) = (Shares::default(), Shares::default());
-    let processes = [
-        Some(agent.process().id()),
-        server.process_id(),
-        Some(std::process::id()),
-    ];
-    for round in 0..VAULT_ROUNDS {
-        let before = Shares::now(processes)?;
-        let address = agent.http();
-        ours.push(tokio::task::block_in_place(|| {
-            issue(address, round, LEAFS)
-        })?);
-        behind_us.add(before, processes)?;
-        let before = Shares::now(processes)?;
-        direct.push(ask_directly(&server, trust_domain.as_str()).await?);
-        alone.add(before, processes)?;
-    }
-    let (ours, direct) = (median(&ours), median(&direct));
-    println!(
-        "{:<38}{ours:>9.0} leafs/s; {behind_us}",
-        "chancery on OpenBao 2.7.2"
-    );
-    println!(
-        "{:<38}{direct:>9.0} leafs/s; {alone}",
-        "OpenBao 2.7.2 driven directly"
-    );
-    println!(
-        "  by processor time alone, on a machine that does nothing else, that part is {:.2}",
-        alone.sum() / behind_us.sum()
-    );
-    goals.at_least(
-        "500 leafs on Vault, part of Vault's own rate",
-        ours / direct,
-        0.9,
-    );
-    Ok(())
-}
-
-/// What agent, server and clients take of the processor.
-#[derive(Clone, Copy, Default)]
-struct Shares([Duration; 3]);
-
-impl Shares {
-    fn now(processes: [Option<u32>; 3]) -> io::Result<Self> {
-        let mut times = Self::default();
-        for (time, process) in times.0.iter_mut().zip(processes) {
-            *time = process.map(cpu_time).transpose()?.unwrap_or_default();
-        }
-        Ok(times)
-    }
-
-    /// Adds what was taken since `before`.
-    fn add(&mut self, before: Self, processes: [Option<u32>; 3]) -> io::Result<()> {
-        let now = Self::now(processes)?;
-        for ((sum, now), before) in self.0.iter_mut().zip(now.0).zip(before.0) {
-            *sum += now.saturating_sub(before);
-        }
-        Ok(())
-    }
-
-    fn sum(&self) -> f64 {
-        self.0.iter().sum::<Duration>().as_secs_f64()
-    }
-}
-
-impl fmt::Display for Shares {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let leafs = (LEAFS * VAULT_ROUNDS) as f64;
-        let [agent, server, client] = self.0.map(|time| time.as_secs_f64() * 1e6 / leafs);
-        write!(
-            f,
-            "processor time a leaf: agent {agent:.0} us, server {server:.0} us, client \
-             {client:.0} us"
-        )
-    }
-}
-
-/// The same requests as the provider makes, without anything around them.
-async fn ask_directly(server: &Arc<OpenBao>, trust_domain: &str) -> Outcome<f64> {
-    let end = now().saturating_add(LIFE).whole_seconds().to_string();
-    let mut bodies = Vec::new();
-    for number in 0..LEAFS {
-        let uri = format!("spiffe://{trust_domain}/ns/default/dc/dc1/svc/direct-{number}");
-        let mut params = rcgen::CertificateParams::default();
-        params.subject_alt_names = vec![rcgen::SanType::URI(uri.as_str().try_into()?)];
-        let csr = params.serialize_request(&rcgen::KeyPair::generate()?)?;
-        bodies.push(json!({
-            "common_name": format!("direct-{number}.svc.default.test.consul"),
-            "csr": csr.pem()?,
-            "exclude_cn_from_sans": true,
-            "not_after": end,
-            "uri_sans": [uri],
-        }));
-    }
-    let bodies = Arc::new(bodies);
-    let path = "issuing-intermediate/issuer/default/sign/leaf-cert";
-    let begin = Instant::now();
-    let mut clients = JoinSet::new();
-    for client in 0..CLIENTS {
-        let (server, bodies) = (Arc::clone(server), Arc::clone(&bodies));
-        clients.spawn(async move {
-            for body in bodies.iter().skip(client).step_by(CLIENTS) {
-                server.post(path, body).await?;
-            }
-            Ok::<_, OpenBaoError>(())
-        });
-    }
-    while let Some(done) = clients.join_next().await {
-        done??;
-    }
-    Ok(LEAFS as f64 / begin.elapsed().as_secs_f64())
 }

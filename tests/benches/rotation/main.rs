@@ -18,6 +18,7 @@
 
 mod first;
 mod issuing;
+mod issuing_vault;
 mod schedules;
 mod spread;
 mod under_load;

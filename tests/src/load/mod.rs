@@ -6,6 +6,7 @@
 mod backend;
 mod ceiling;
 mod connections;
+mod cores;
 mod getter;
 mod goals;
 mod latency;
@@ -18,6 +19,7 @@ mod usage;
 pub use backend::Backend;
 pub use ceiling::Ceiling;
 pub use connections::{Opened, hold_connections, open_connections};
+pub use cores::{allow_all_cores, keep_to_core};
 pub use getter::Getter;
 pub use goals::Goals;
 pub use latency::{RoundTrips, round_trips};

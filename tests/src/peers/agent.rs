@@ -153,36 +153,46 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Starts the real Consul with `connect` more in its block about Connect: in memory, or as a
-    /// server of its own with a data directory, which it writes before it answers.
+    /// Starts an agent with `connect` more in its block about Connect: in memory, or with a data
+    /// directory, which it writes before it answers (Consul as a server of its own).
     ///
     /// # Errors
     /// [`AgentError`] when the program cannot be had or is not ready in time.
-    pub async fn start_consul(connect: &str, durable: bool) -> Result<Self, AgentError> {
-        let ports = free_ports(6)?;
+    pub async fn start_with(
+        kind: AgentKind,
+        connect: &str,
+        durable: bool,
+    ) -> Result<Self, AgentError> {
         let home = tempfile::tempdir()?;
         let file = home.path().join("connect.hcl");
         fs::write(
             &file,
             format!("connect {{\nenabled = true\n{connect}\n}}\n"),
         )?;
-        let mut command = consul_command(&ports)?;
+        let (port, mut command) = match kind {
+            AgentKind::Chancery => {
+                let port = free_port()?;
+                let mut command = Command::new(chancery_binary()?);
+                command.args(["agent", "-http-port", &port.to_string()]);
+                (port, command)
+            }
+            AgentKind::Consul => {
+                let ports = free_ports(6)?;
+                let mut command = consul_command(&ports)?;
+                if durable {
+                    command.args(["-server", "-bootstrap-expect=1"]);
+                }
+                (ports.first().copied().unwrap_or_default(), command)
+            }
+        };
         command.arg("-config-file").arg(file);
         if durable {
-            let data = home.path().join("data");
-            command.args(["-server", "-bootstrap-expect=1", "-data-dir"]);
-            command.arg(data);
+            command.arg("-data-dir").arg(home.path().join("data"));
         } else {
             command.arg("-dev");
         }
-        let agent = Self {
-            kind: AgentKind::Consul,
-            http: SocketAddr::from(([127, 0, 0, 1], ports.first().copied().unwrap_or_default())),
-            process: Process::spawn("agent", command)?,
-            client: reqwest::Client::new(),
-            _home: Some(home),
-        };
-        eventually(READY, async || agent.ready().await).await?;
+        let mut agent = Self::of(kind, port, command).await?;
+        agent._home = Some(home);
         Ok(agent)
     }
 

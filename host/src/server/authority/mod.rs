@@ -11,6 +11,7 @@ mod issuer;
 mod plugin;
 mod run;
 mod secrets;
+mod seen;
 mod slots;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use chancery_core::{
 use chancery_providers::{LeafRequest, Validity};
 
 use super::desk::leaf_serial;
+use super::seen::Seen;
 use super::{AuthorityFailure, AuthorityHost, Incarnation};
 use crate::crypto;
 use crate::leaf_key::LeafKey;
@@ -38,11 +39,14 @@ impl AuthorityHost {
         for link in links {
             chain.push(link.certificate.as_bytes());
         }
+        let seen = Seen::default();
+        let algorithms: Vec<_> = seen.algorithms(crypto::algorithms()).collect();
+        let algorithms: Vec<_> = algorithms.iter().map(|each| each as _).collect();
         for anchor in anchors {
             let bundle = bundle_of(trust_domain, anchor)?;
             for role in [PeerRole::Client, PeerRole::Server] {
                 bundle
-                    .verify_peer(&chain, role, crypto::algorithms(), now)
+                    .verify_peer(&chain, role, &algorithms, now)
                     .map_err(|violation| {
                         let root = bundle.roots().first().map(|root| root.subject().to_owned());
                         AuthorityFailure::Trial(format!(
