@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     fn allowed(process: u32) -> String {
-        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
         let line = status
             .lines()
             .find(|line| line.starts_with("Cpus_allowed_list"));
@@ -47,10 +47,7 @@ mod tests {
 
     #[test]
     fn a_process_is_kept_to_a_core_and_let_go() {
-        let mut child = std::process::Command::new("sleep")
-            .arg("60")
-            .spawn()
-            .unwrap();
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let before = allowed(child.id());
         keep_to_core(child.id(), 0).unwrap();
         let kept = allowed(child.id());
