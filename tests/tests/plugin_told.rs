@@ -61,6 +61,7 @@ async fn the_doctor_shows_what_a_plugin_says_and_the_metrics_what_it_costs() {
     assert!(out.contains("plugin hostile: "), "{out}");
     let odd = out.chars().find(|it| it.is_control() && *it != '\n');
     assert_eq!(odd, None, "{out}");
+    assert!(leaf(&agent, "db").await);
     assert!(counted(&agent, "calls_total").await > calls);
 }
 

@@ -21,6 +21,8 @@ pub fn allow_all_cores(process: u32) -> io::Result<()> {
 }
 
 fn allow(process: u32, cores: &str) -> io::Result<()> {
+    // With all tasks of no process taskset has nothing to do, and succeeds.
+    std::fs::metadata(format!("/proc/{process}"))?;
     let told = Command::new("taskset")
         .args(["--all-tasks", "--cpu-list", "--pid", cores])
         .arg(process.to_string())
