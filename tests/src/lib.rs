@@ -49,6 +49,6 @@ pub use rotation::{
     killed_while_changing,
 };
 pub use vault::{
-    TRUST_DOMAIN, configured_vault, cross_sign_request, intermediate_request, issuers_of,
-    leaf_request, now, option_map, root_request, vault_configuration,
+    TRUST_DOMAIN, configured_vault, cross_sign_request, guard_settings, intermediate_request,
+    issuers_of, leaf_request, now, option_map, root_request, vault_configuration,
 };

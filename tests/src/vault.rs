@@ -1,12 +1,14 @@
 //! What the scenarios of the Vault provider ask of it.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chancery_core::{Datacenter, KeyUsages, OperationId, Secret, Serial, Timestamp, TrustDomain};
 use chancery_providers::{
-    CaProvider, ConfigureRequest, CrossSignRequest, ExtendedKeyUsage, IntermediateAnswer,
-    IntermediateRequest, IntermediateTemplate, KeySpec, LeafRequest, LeafTemplate, OptionMap,
-    ProviderError, RootRequest, RootTemplate, Validity, Vault, split_secrets,
+    CaProvider, ConfigureRequest, CrossSignRequest, Deadlines, ExtendedKeyUsage, GuardSettings,
+    IntermediateAnswer, IntermediateRequest, IntermediateTemplate, KeySpec, LeafRequest,
+    LeafTemplate, Limits, OptionMap, ProviderError, RootRequest, RootTemplate, Validity, Vault,
+    signature_check, split_secrets,
 };
 use rcgen::string::Ia5String;
 use rcgen::{CertificateParams, KeyPair, PublicKeyData, SanType};
@@ -155,6 +157,22 @@ pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let seconds = since.unwrap_or_default().as_secs();
     Timestamp::from_unix(i64::try_from(seconds).unwrap_or_default())
+}
+
+/// A guard that verifies what a scenario's provider signs, as the agent does for the provider of
+/// this name: with no limits, and nobody to observe it.
+#[must_use]
+pub fn guard_settings(provider: &str) -> GuardSettings {
+    GuardSettings {
+        algorithms: rustls::crypto::aws_lc_rs::default_provider()
+            .signature_verification_algorithms
+            .all,
+        leaf_signatures: signature_check(provider),
+        clock: Arc::new(now),
+        deadlines: Deadlines::default(),
+        limits: Limits::NONE,
+        observer: Arc::new(()),
+    }
 }
 
 /// Options as a map, for those that are put together.

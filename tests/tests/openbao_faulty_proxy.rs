@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chancery_providers::{
-    CaProvider, Call, Deadlines, Ending, Guard, GuardSettings, LeafRequest, Limits, Observer,
-    Operation, Outcome, Vault, signature_check,
+    CaProvider, Call, Deadlines, Ending, Guard, GuardSettings, LeafRequest, Observer, Operation,
+    Outcome, Vault,
 };
 use chancery_tests::{
-    Fault, FaultyProxy, OpenBao, intermediate_request, leaf_request, now, root_request,
+    Fault, FaultyProxy, OpenBao, guard_settings, intermediate_request, leaf_request, root_request,
     vault_configuration,
 };
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType};
@@ -89,14 +89,9 @@ impl Stage {
             ..Deadlines::default()
         };
         let settings = GuardSettings {
-            algorithms: rustls::crypto::aws_lc_rs::default_provider()
-                .signature_verification_algorithms
-                .all,
-            leaf_signatures: signature_check("vault"),
-            clock: Arc::new(now),
             deadlines,
-            limits: Limits::NONE,
             observer: Arc::<Counted>::clone(&self.counted),
+            ..guard_settings("vault")
         };
         let mut guard = Guard::new(Vault::new(), settings);
         let configuration = vault_configuration(&self.options(), state);

@@ -6,16 +6,14 @@
     reason = "a helper of a scenario fails as its tests do"
 )]
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_providers::{
-    CaProvider, CleanUpRequest, CleanUpScope, Deadlines, ErrorKind, Guard, GuardSettings, Limits,
-    PluginFile, ProviderError, Wasm, signature_check,
+    CaProvider, CleanUpRequest, CleanUpScope, ErrorKind, Guard, PluginFile, ProviderError, Wasm,
 };
 use chancery_tests::{
-    Fault, FaultyProxy, Moto, OpenBao, guest, leaf_request, now, openbao_role, root_request,
-    vault_configuration,
+    Fault, FaultyProxy, Moto, OpenBao, guard_settings, guest, leaf_request, openbao_role,
+    root_request, vault_configuration,
 };
 use serde_json::{Value, json};
 
@@ -306,15 +304,5 @@ async fn what_moto_itself_signs_is_refused_by_its_rule() {
 }
 
 fn guard(plugin: Wasm) -> Guard<Wasm> {
-    let settings = GuardSettings {
-        algorithms: rustls::crypto::aws_lc_rs::default_provider()
-            .signature_verification_algorithms
-            .all,
-        leaf_signatures: signature_check("wasm"),
-        clock: Arc::new(now),
-        deadlines: Deadlines::default(),
-        limits: Limits::NONE,
-        observer: Arc::new(()),
-    };
-    Guard::new(plugin, settings)
+    Guard::new(plugin, guard_settings("wasm"))
 }

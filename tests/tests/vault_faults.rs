@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use chancery_core::{CheckedRoot, PeerRole, SignatureCheck, TrustBundle};
 use chancery_providers::{
-    BuiltIn, CaProvider, Call, Deadlines, Ending, ErrorKind, Guard, GuardSettings, Limits,
-    Observer, Vault, VaultRights, vault_policy,
+    BuiltIn, CaProvider, Call, Ending, ErrorKind, Guard, GuardSettings, Observer, Vault,
+    VaultRights, vault_policy,
 };
 use chancery_tests::{
-    OpenBao, TRUST_DOMAIN, configured_vault, cross_sign_request, intermediate_request, issuers_of,
-    leaf_request, now, root_request, vault_configuration,
+    OpenBao, TRUST_DOMAIN, configured_vault, cross_sign_request, guard_settings,
+    intermediate_request, issuers_of, leaf_request, now, root_request, vault_configuration,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -245,16 +245,10 @@ impl Observer for Counted {
 }
 
 fn guarded<P: CaProvider>(provider: P, observer: Arc<Counted>) -> Guard<P> {
-    let algorithms = rustls::crypto::aws_lc_rs::default_provider()
-        .signature_verification_algorithms
-        .all;
     let settings = GuardSettings {
-        algorithms,
         leaf_signatures: SignatureCheck::Verify,
-        clock: Arc::new(now),
-        deadlines: Deadlines::default(),
-        limits: Limits::NONE,
         observer,
+        ..guard_settings("vault")
     };
     Guard::new(provider, settings)
 }

@@ -218,6 +218,9 @@ const BACKLOG: i32 = 1_024;
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
@@ -251,5 +254,45 @@ mod tests {
         let file = SocketFile::bind(&path, 0o600).unwrap_err();
         assert_eq!(file.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+    }
+
+    /// What a waiting query needs to know of its client, whichever way that came.
+    async fn peeks_and_notices_the_end<C>(listener: Listener, mut client: C)
+    where
+        C: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let quiet = tokio::time::timeout(Duration::from_millis(20), stream.peek());
+        assert!(quiet.await.is_err(), "nothing was sent");
+        client.write_all(b"G").await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(peeked(&stream).await, 1);
+        }
+        assert_eq!(stream.read_u8().await.unwrap(), b'G');
+        drop(client);
+        assert_eq!(peeked(&stream).await, 0);
+    }
+
+    async fn peeked(stream: &Stream) -> usize {
+        let soon = Duration::from_secs(20);
+        let peek = tokio::time::timeout(soon, stream.peek());
+        peek.await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_leaves_the_network_is_noticed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = TcpStream::connect(address).await.unwrap();
+        peeks_and_notices_the_end(listener.into(), client).await;
+    }
+
+    #[tokio::test]
+    async fn who_leaves_the_file_system_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("http.sock");
+        let socket = SocketFile::bind(&path, 0o600).unwrap();
+        let client = UnixStream::connect(&path).await.unwrap();
+        peeks_and_notices_the_end(socket.into(), client).await;
     }
 }

@@ -1,12 +1,9 @@
 //! CAs in this process, and what a call into one takes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_providers::{
-    CaProvider, Deadlines, Guard, GuardSettings, Limits, PluginFile, Wasm, signature_check,
-};
-use chancery_tests::{guest, now, root_request, vault_configuration};
+use chancery_providers::{CaProvider, Guard, PluginFile, Wasm};
+use chancery_tests::{guard_settings, guest, root_request, vault_configuration};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
@@ -29,15 +26,7 @@ pub(crate) async fn configured(file: &PluginFile) -> Outcome<Wasm> {
 
 /// A CA behind a guard without limits, with a root. `name` is the provider's.
 pub(crate) async fn guarded<P: CaProvider>(provider: P, name: &str) -> Outcome<Guard<P>> {
-    let settings = GuardSettings {
-        algorithms: algorithms(),
-        leaf_signatures: signature_check(name),
-        clock: Arc::new(now),
-        deadlines: Deadlines::default(),
-        limits: Limits::NONE,
-        observer: Arc::new(()),
-    };
-    let guard = Guard::new(provider, settings);
+    let guard = Guard::new(provider, guard_settings(name));
     guard.root(&root_request(1, false)).await?;
     Ok(guard)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::peers::PeerError;
-use crate::peers::package::Package;
+use crate::peers::package::{Installer, Package};
 
 /// The folder for `PYTHONPATH` in which `import consul` finds py-consul, fetched on the first
 /// call.
@@ -16,18 +16,8 @@ pub fn py_consul() -> Result<&'static Path, PeerError> {
     let package = Package {
         peer: "py-consul 1.8.0",
         name: "py-consul-1.8.0",
-        installer: "python3",
-        arguments: &[
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--target",
-            ".",
-            "py-consul==1.8.0",
-        ],
-        modules: "",
+        installer: Installer::Pip,
+        packages: &["py-consul==1.8.0"],
     };
     let fetched = FETCHED.get_or_init(|| package.fetch());
     fetched.as_deref().map_err(PeerError::clone)
@@ -43,17 +33,8 @@ pub fn npm_consul() -> Result<&'static Path, PeerError> {
     let package = Package {
         peer: "consul 2.0.1 of npm",
         name: "npm-consul-2.0.1",
-        installer: "npm",
-        arguments: &[
-            "install",
-            "--silent",
-            "--no-audit",
-            "--no-fund",
-            "--prefix",
-            ".",
-            "consul@2.0.1",
-        ],
-        modules: "node_modules",
+        installer: Installer::Npm,
+        packages: &["consul@2.0.1"],
     };
     let fetched = FETCHED.get_or_init(|| package.fetch());
     fetched.as_deref().map_err(PeerError::clone)

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Process, ProcessError, eventually, free_port};
 use crate::peers::PeerError;
-use crate::peers::package::Package;
+use crate::peers::package::{Installer, Package};
 
 const READY: Duration = Duration::from_secs(60);
 
@@ -22,22 +22,14 @@ fn modules() -> Result<&'static Path, PeerError> {
     let package = Package {
         peer: "moto 5.2.5",
         name: "moto-5.2.5",
-        installer: "python3",
-        arguments: &[
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--target",
-            ".",
+        installer: Installer::Pip,
+        packages: &[
             "moto==5.2.5",
             "botocore==1.44.8",
             "cryptography==50.0.2",
             "flask==3.1.3",
             "flask-cors==6.0.5",
         ],
-        modules: "",
     };
     let fetched = FETCHED.get_or_init(|| package.fetch());
     fetched.as_deref().map_err(PeerError::clone)

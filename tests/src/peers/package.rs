@@ -17,11 +17,55 @@ pub(super) struct Package {
     /// What its folder is called.
     pub(super) name: &'static str,
     /// The program that fetches it.
-    pub(super) installer: &'static str,
-    /// What it is told.
-    pub(super) arguments: &'static [&'static str],
-    /// Where in its folder the modules are.
-    pub(super) modules: &'static str,
+    pub(super) installer: Installer,
+    /// What it fetches, each with its version.
+    pub(super) packages: &'static [&'static str],
+}
+
+/// A program that fetches packages into the folder it runs in.
+#[derive(Clone, Copy)]
+pub(super) enum Installer {
+    Npm,
+    Pip,
+}
+
+impl Installer {
+    /// It and what it is told, before the packages.
+    const fn command(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Npm => (
+                "npm",
+                &[
+                    "install",
+                    "--silent",
+                    "--no-audit",
+                    "--no-fund",
+                    "--prefix",
+                    ".",
+                ],
+            ),
+            Self::Pip => (
+                "python3",
+                &[
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "--target",
+                    ".",
+                ],
+            ),
+        }
+    }
+
+    /// Where in the folder the modules are then.
+    const fn modules(self) -> &'static str {
+        match self {
+            Self::Npm => "node_modules",
+            Self::Pip => "",
+        }
+    }
 }
 
 impl Package {
@@ -42,17 +86,19 @@ impl Package {
             self.install(&scratch)?;
             fs::rename(&scratch, &home).map_err(|error| self.file(&home, &error))?;
         }
-        Ok(home.join(self.modules))
+        Ok(home.join(self.installer.modules()))
     }
 
     fn install(&self, folder: &Path) -> Result<(), PeerError> {
+        let (program, arguments) = self.installer.command();
+        let arguments = [arguments, self.packages].concat();
         let failed = |reason: String| PeerError::Step {
             peer: self.peer,
-            step: format!("{} {}", self.installer, self.arguments.join(" ")),
+            step: format!("{program} {}", arguments.join(" ")),
             reason,
         };
-        let mut command = Command::new(self.installer);
-        command.args(self.arguments).current_dir(folder);
+        let mut command = Command::new(program);
+        command.args(&arguments).current_dir(folder);
         let output = command
             .output()
             .map_err(|error| failed(error.to_string()))?;

@@ -2,14 +2,15 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Mutex, Once};
 use std::time::Duration;
 
 use chancery_providers::{
-    CaProvider, Deadlines, ErrorKind, Guard, GuardSettings, Limits, PluginFile, ProviderError,
-    Wasm, signature_check,
+    CaProvider, Deadlines, ErrorKind, Guard, GuardSettings, PluginFile, ProviderError, Wasm,
 };
-use chancery_tests::{hostile_guest, leaf_request, now, root_request, vault_configuration};
+use chancery_tests::{
+    guard_settings, hostile_guest, leaf_request, root_request, vault_configuration,
+};
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -169,17 +170,11 @@ impl Stage {
         patience: Duration,
     ) -> Result<Self, ProviderError> {
         let settings = GuardSettings {
-            algorithms: rustls::crypto::aws_lc_rs::default_provider()
-                .signature_verification_algorithms
-                .all,
-            leaf_signatures: signature_check("wasm"),
-            clock: Arc::new(now),
             deadlines: Deadlines {
                 leaf: 4 * patience,
                 ..Deadlines::default()
             },
-            limits: Limits::NONE,
-            observer: Arc::new(()),
+            ..guard_settings("wasm")
         };
         let mut options = json!({
             "path": file.path(),
