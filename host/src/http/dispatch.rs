@@ -115,6 +115,10 @@ async fn routed(
 
 /// The path, decoded once; nothing if it is no text or hides something.
 fn decoded_path(raw: &str) -> Option<String> {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'%';
+    if raw.starts_with('/') && raw.bytes().all(is_plain) {
+        return Some(raw.to_owned());
+    }
     let path = query::decode(raw)?;
     (path.starts_with('/') && !path.chars().any(is_unprintable)).then_some(path)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::listener::Stream;
 use super::settings::HttpLimits;
@@ -28,7 +28,11 @@ pub(crate) struct Paced {
     /// The turn at the last read.
     turn: u64,
     phase: Phase,
-    read_deadline: Pin<Box<Sleep>>,
+    /// When what is waited for must have come.
+    read_until: Instant,
+    /// Rings then at the latest. Not set anew with each request, which would cost a lock of the
+    /// timers and the waking of a thread: it rings too soon now and then, and is set on.
+    read_alarm: Pin<Box<Sleep>>,
     write_deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -84,6 +88,7 @@ impl Paced {
         limits: &HttpLimits,
         turns: Arc<Turns>,
     ) -> Self {
+        let read_until = Instant::now() + limits.head_time;
         Self {
             stream,
             first,
@@ -93,7 +98,8 @@ impl Paced {
             turns,
             turn: 0,
             phase: Phase::Waiting,
-            read_deadline: Box::pin(sleep(limits.head_time)),
+            read_until,
+            read_alarm: Box::pin(sleep_until(read_until)),
             write_deadline: None,
         }
     }
@@ -104,7 +110,21 @@ impl Paced {
     }
 
     fn read_within(&mut self, time: Duration) {
-        self.read_deadline.as_mut().reset(Instant::now() + time);
+        self.read_until = Instant::now() + time;
+    }
+
+    /// Ready once nothing came in time.
+    fn poll_overdue(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.read_alarm.deadline() > self.read_until {
+            self.read_alarm.as_mut().reset(self.read_until);
+        }
+        loop {
+            ready!(self.read_alarm.as_mut().poll(context));
+            if self.read_alarm.deadline() >= self.read_until {
+                return Poll::Ready(());
+            }
+            self.read_alarm.as_mut().reset(self.read_until);
+        }
     }
 
     /// What to do with a write that cannot go on.
@@ -162,7 +182,7 @@ impl AsyncRead for Paced {
             this.read_within(this.head_time);
         }
         if result.is_pending() && this.phase != Phase::Busy {
-            ready!(this.read_deadline.as_mut().poll(context));
+            ready!(this.poll_overdue(context));
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         result

@@ -1,15 +1,19 @@
 //! A request on its way to a handler.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::HeaderMap;
 use http::{Method, StatusCode, Uri, Version};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 use super::api::Api;
@@ -87,14 +91,9 @@ impl Request {
             let deadline = begin
                 + limits.body_time
                 + Duration::from_secs(u64::try_from(earned).unwrap_or(u64::MAX));
-            let frame = match timeout_at(deadline, self.body.frame()).await {
+            let frame = match next_frame(&mut self.body, deadline).await {
                 Err(_elapsed) => return Err(too_slow()),
-                Ok(None) => {
-                    return Ok(Body {
-                        bytes: parts.join(),
-                        _room: room,
-                    });
-                }
+                Ok(None) => break,
                 Ok(Some(Err(error))) => {
                     return Err(ApiError::plain_bad_request(format!(
                         "the request body cannot be read: {error}"
@@ -110,7 +109,38 @@ impl Request {
                 room.grow(&api.bodies, length)?;
                 parts.push(data);
             }
+            if self.body.is_end_stream() {
+                break;
+            }
         }
+        Ok(Body {
+            bytes: parts.join(),
+            _room: room,
+        })
+    }
+}
+
+/// The next frame of a body, `None` at its end, unless it is not there at the deadline.
+///
+/// hyper hands over what it has read already in the next turn of the task. Nearly all bodies are
+/// there by then, and for those no timer is set.
+async fn next_frame(
+    body: &mut Incoming,
+    deadline: Instant,
+) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Elapsed> {
+    let mut was_asked = false;
+    let at_once = poll_fn(|context| match Pin::new(&mut *body).poll_frame(context) {
+        Poll::Ready(frame) => Poll::Ready(Some(frame)),
+        Poll::Pending if was_asked => Poll::Ready(None),
+        Poll::Pending => {
+            was_asked = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    });
+    match at_once.await {
+        Some(frame) => Ok(frame),
+        None => timeout_at(deadline, body.frame()).await,
     }
 }
 

@@ -75,10 +75,6 @@ impl Route {
         self.pattern.ends_with('/')
     }
 
-    fn matches(&self, path: &str) -> bool {
-        path == self.pattern || (self.is_prefix() && path.starts_with(self.pattern))
-    }
-
     /// What `Allow` says.
     pub(crate) fn allow(&self) -> String {
         let mut allow = "OPTIONS".to_owned();
@@ -133,16 +129,21 @@ pub(crate) enum Found {
 
 /// Finds the way for a decoded path.
 pub(crate) fn find(routes: &'static [Route], path: &str) -> Found {
-    if path.contains("//") || path.contains("/.") {
+    let mut pairs = path.as_bytes().windows(2);
+    if pairs.any(|pair| matches!(pair, b"//" | b"/.")) {
         let clean = cleaned(path);
         if clean != path {
             return Found::Elsewhere(encoded(&clean));
         }
     }
-    let longest = routes
-        .iter()
-        .filter(|route| route.matches(path))
-        .max_by_key(|route| route.pattern.len());
+    // No other can be longer than one that is the whole path.
+    let whole = routes.iter().find(|route| route.pattern == path);
+    let longest = whole.or_else(|| {
+        let prefixes = routes
+            .iter()
+            .filter(|route| route.is_prefix() && path.starts_with(route.pattern));
+        prefixes.max_by_key(|route| route.pattern.len())
+    });
     if let Some(route) = longest {
         let rest = path.get(route.pattern.len()..).unwrap_or_default();
         return Found::Route(route, rest.to_owned());
