@@ -1,27 +1,23 @@
-//! `chancery plugin bench`: how fast a plugin signs, beside the built-in CA.
+//! `chancery plugin bench`: how fast a plugin signs, beside the built-in CA, and what it costs to
+//! have one at all.
 
-use std::sync::Arc;
+mod stage;
+
 use std::time::{Duration, Instant};
 
-use chancery_core::{
-    Datacenter, Namespace, OperationId, Serial, ServiceId, ServiceName, SignatureCheck, SpiffeId,
-    Timestamp, TrustDomain,
-};
-use chancery_providers::{
-    BuiltIn, CaOptions, CaProvider, ConfigureRequest, Deadlines, Guard, GuardSettings,
-    IntermediateAnswer, IntermediateRequest, IntermediateTemplate, KeySpec, LeafRequest, Limits,
-    OptionMap, RootRequest, RootTemplate, SecretOptions, Validity, Wasm, split_secrets,
-};
+use chancery_core::SignatureCheck;
+use chancery_providers::{BuiltIn, CaProvider as _, OptionMap, SecretOptions, Wasm, split_secrets};
 use clap::Args;
+use serde_json::{Value, json};
 
+use self::stage::Stage;
 use super::given::Given;
 use super::load;
 use crate::cli::context::{Context, Failure};
-use crate::clock::Clock;
+use crate::cli::output::Output;
 use crate::crypto;
-use crate::leaf_key::LeafKey;
 
-/// Measure how fast a plugin signs leafs, beside the built-in CA
+/// Measure how fast a plugin signs leafs, beside the built-in CA, and what a fresh instance costs
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
     #[command(flatten)]
@@ -29,169 +25,136 @@ pub(crate) struct Bench {
     /// Seconds to measure each for
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
+    #[command(flatten)]
+    output: Output,
 }
 
-/// What each round of one CA took, sorted.
+/// What was measured.
+struct Figures {
+    /// Reading and compiling the plugin, and asking it what it is.
+    load: Duration,
+    built_in: Times,
+    plugin: Times,
+    /// Making an instance, configuring and dropping it.
+    instance: Times,
+}
+
+/// What each round of one thing took, sorted.
 struct Times(Vec<Duration>);
 
 impl Bench {
     pub(super) fn run(self, context: &mut Context<'_>) -> Result<u8, Failure> {
         crypto::install();
         let (options, secrets) = self.given.options()?;
-        let (built_in, plugin) = Context::wait_for(self.measure(options, secrets))??;
-        context.print("              leafs/s      p50      p99");
-        context.print(format_args!("built-in CA  {built_in}"));
-        context.print(format_args!("plugin       {plugin}"));
-        let share = plugin.rate() / built_in.rate() * 100.0;
-        context.print(format_args!(
-            "the plugin signs {share:.0} % as many, one after another"
-        ));
+        let figures = Context::wait_for(self.measure(options, secrets))??;
+        if self.output.is_json() {
+            context.print_json(&figures.as_json());
+        } else {
+            figures.print(context);
+        }
         Ok(0)
     }
 
-    /// Both in turns of a slice each, so that what else runs here hits both alike.
+    /// All in turns of a slice each, so that what else runs here hits all alike.
     async fn measure(
         &self,
         options: OptionMap,
         secrets: SecretOptions,
-    ) -> Result<(Times, Times), Failure> {
+    ) -> Result<Figures, Failure> {
         let stage = Stage::set().await?;
+        let start = Instant::now();
         let file = load(&self.given.file).await?;
-        let none = split_secrets(OptionMap::new());
-        let built_in = stage.ready(Box::new(BuiltIn::new()), none, SignatureCheck::ParseOnly);
+        let load = start.elapsed();
+        let none = stage.configuration(split_secrets(OptionMap::new()));
+        let built_in = stage.ready(Box::new(BuiltIn::new()), &none, SignatureCheck::ParseOnly);
         let built_in = built_in.await?;
-        let wasm = Box::new(Wasm::of(file));
-        let plugin = stage.ready(wasm, (options, secrets), SignatureCheck::Verify);
-        let plugin = plugin.await?;
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        let end = Instant::now() + Duration::from_secs(self.seconds.saturating_mul(2));
+        let given = stage.configuration((options, secrets));
+        let wasm = Box::new(Wasm::of(file.clone()));
+        let plugin = stage.ready(wasm, &given, SignatureCheck::Verify).await?;
+        let mut fresh = Wasm::of(file);
+        fresh.configure(&given).await.map_err(failed)?;
+        let (mut ours, mut theirs, mut instances) = (Vec::new(), Vec::new(), Vec::new());
+        let end = Instant::now() + Duration::from_secs(self.seconds.saturating_mul(3));
         while Instant::now() < end {
-            stage.slice(&built_in, &mut ours).await?;
-            stage.slice(&plugin, &mut theirs).await?;
+            slice(&mut ours, || stage.sign(&built_in)).await?;
+            slice(&mut theirs, || stage.sign(&plugin)).await?;
+            slice(&mut instances, async || {
+                fresh.make_instance().await.map_err(failed)
+            })
+            .await?;
         }
-        ours.sort_unstable();
-        theirs.sort_unstable();
-        Ok((Times(ours), Times(theirs)))
-    }
-}
-
-type Guarded = Guard<Box<dyn CaProvider>>;
-
-/// A trust domain and a leaf to be signed in it.
-struct Stage {
-    trust_domain: TrustDomain,
-    datacenter: Datacenter,
-    clock: Clock,
-    leaf: LeafRequest,
-}
-
-impl Stage {
-    async fn set() -> Result<Self, Failure> {
-        let trust_domain = TrustDomain::parse(DOMAIN).map_err(failed)?;
-        let datacenter = Datacenter::parse("dc1").map_err(failed)?;
-        let service = ServiceName::parse("bench").map_err(failed)?;
-        let identity = SpiffeId::Service(ServiceId::new(
-            trust_domain.clone(),
-            Namespace::DEFAULT,
-            datacenter.clone(),
-            service,
-        ));
-        let key = LeafKey::make(&identity, KeySpec::EcP256).await;
-        let key = key.map_err(failed)?;
-        let csr = key.request(trust_domain.clone(), datacenter.clone());
-        let csr = csr.map_err(failed)?;
-        let clock = Clock::start();
-        let validity = Validity::backdated(HOUR, clock.now().wall);
-        let leaf = LeafRequest::new(&csr, serial(9)?, validity);
-        Ok(Self {
-            leaf: leaf.ok_or_else(|| Failure::new("Error: the name fits no leaf"))?,
-            trust_domain,
-            datacenter,
-            clock,
+        Ok(Figures {
+            load,
+            built_in: Times::new(ours),
+            plugin: Times::new(theirs),
+            instance: Times::new(instances),
         })
     }
+}
 
-    /// A CA behind the guard, with all that it needs to sign leafs.
-    async fn ready(
-        &self,
-        provider: Box<dyn CaProvider>,
-        (options, secrets): (OptionMap, SecretOptions),
-        leaf_signatures: SignatureCheck,
-    ) -> Result<Guarded, Failure> {
-        let now = self.clock.now().wall;
-        let clock = self.clock;
-        let settings = GuardSettings {
-            algorithms: crypto::algorithms(),
-            leaf_signatures,
-            clock: Arc::new(move || -> Timestamp { clock.now().wall }),
-            deadlines: Deadlines::default(),
-            limits: unlimited()?,
-            observer: Arc::new(crate::metrics::Metrics::default()),
-        };
-        let mut guard = Guard::new(provider, settings);
-        let request = ConfigureRequest {
-            trust_domain: self.trust_domain.clone(),
-            datacenter: self.datacenter.clone(),
-            options,
-            secrets,
-            state: None,
-        };
-        guard.configure(&request).await.map_err(failed)?;
-        let can = guard.describe().capabilities;
-        let key = can.keys.first().copied().unwrap_or(KeySpec::EcP256);
-        let root = RootRequest {
-            operation: OperationId::from_bytes([1; 16]),
-            renew: false,
-            template: RootTemplate::new(
-                "bench",
-                &self.trust_domain,
-                [1; 8],
-                serial(1)?,
-                key,
-                HOUR * 48,
-                now,
-            ),
-        };
-        guard.root(&root).await.map_err(failed)?;
-        if can.own_intermediate {
-            let wanted = IntermediateRequest {
-                operation: OperationId::from_bytes([2; 16]),
-                renew: false,
-                template: IntermediateTemplate::new(
-                    "bench",
-                    &self.trust_domain,
-                    [2; 8],
-                    serial(2)?,
-                    HOUR * 24,
-                    now,
-                ),
-                key,
-            };
-            let answer = guard.intermediate(&wanted).await.map_err(failed)?;
-            if matches!(answer, IntermediateAnswer::Csr { .. }) {
-                return Err(Failure::new(
-                    "Error: its intermediate must be signed elsewhere, so nothing can be measured",
-                ));
-            }
+/// Does it again and again for a while, and notes what each time took.
+async fn slice(
+    times: &mut Vec<Duration>,
+    work: impl AsyncFn() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let end = Instant::now() + SLICE;
+    loop {
+        let start = Instant::now();
+        if start >= end {
+            return Ok(());
         }
-        Ok(guard)
+        work().await?;
+        times.push(start.elapsed());
+    }
+}
+
+impl Figures {
+    /// How many of a hundred leafs of the built-in CA the plugin signs in the same time.
+    fn share(&self) -> f64 {
+        self.plugin.rate() / self.built_in.rate() * 100.0
     }
 
-    /// Signs for a while.
-    async fn slice(&self, guard: &Guarded, times: &mut Vec<Duration>) -> Result<(), Failure> {
-        let end = Instant::now() + SLICE;
-        loop {
-            let start = Instant::now();
-            if start >= end {
-                return Ok(());
-            }
-            guard.issue_leaf(&self.leaf).await.map_err(failed)?;
-            times.push(start.elapsed());
+    fn print(&self, context: &mut Context<'_>) {
+        context.print("                 per second      p50      p99");
+        for (name, times) in [
+            ("built-in CA", &self.built_in),
+            ("plugin", &self.plugin),
+            ("fresh instances", &self.instance),
+        ] {
+            context.print(format_args!("{name:<16} {times}"));
         }
+        let share = self.share();
+        context.print(format_args!(
+            "the plugin signs {share:.0} % as many, one after another"
+        ));
+        let load = self.load.as_millis();
+        context.print(format_args!(
+            "it was read, compiled and asked what it is in {load} ms; an agent keeps what it compiled"
+        ));
+    }
+
+    fn as_json(&self) -> Value {
+        json!({
+            "built_in": self.built_in.as_json(),
+            "plugin": self.plugin.as_json(),
+            "plugin_percent": self.share(),
+            "fresh_instance": self.instance.as_json(),
+            "load_ms": self.load.as_secs_f64() * 1e3,
+        })
     }
 }
 
 impl Times {
+    fn new(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
+    fn as_json(&self) -> Value {
+        let micros = |percent| self.percentile(percent).as_secs_f64() * 1e6;
+        json!({"per_second": self.rate(), "p50_us": micros(50), "p99_us": micros(99)})
+    }
+
     /// In a second.
     fn rate(&self) -> f64 {
         let all: Duration = self.0.iter().sum();
@@ -219,7 +182,7 @@ impl std::fmt::Display for Times {
         let micros = |percent| self.percentile(percent).as_micros();
         write!(
             f,
-            "{:>9.0} {:>5} µs {:>5} µs",
+            "{:>10.0} {:>5} µs {:>5} µs",
             self.rate(),
             micros(50),
             micros(99)
@@ -227,22 +190,8 @@ impl std::fmt::Display for Times {
     }
 }
 
-/// As many signatures as there can be.
-fn unlimited() -> Result<Limits, Failure> {
-    let mut options = OptionMap::new();
-    options.insert("CSRMaxPerSecond".to_owned(), 0.into());
-    let options = CaOptions::parse(&options).map_err(failed)?;
-    Ok(Limits::from(&options))
-}
-
-fn serial(byte: u8) -> Result<Serial, Failure> {
-    Serial::from_be_bytes(&[byte; 8]).ok_or_else(|| failed("no serial number"))
-}
-
 fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::new(format!("Error: {error}"))
 }
 
-const DOMAIN: &str = "11111111-2222-3333-4444-555555555555.consul";
-const HOUR: Duration = Duration::from_secs(3_600);
 const SLICE: Duration = Duration::from_millis(50);
