@@ -1,6 +1,7 @@
-//! Trouble at the API of a running agent: thousands of sockets that never finish a request, and
-//! names that nobody has heard of, asked by the ten thousand. What is given back is looked at
-//! from outside, in the process' files and memory.
+//! Trouble at the API of a running agent: thousands of sockets that never finish a request,
+//! names that nobody has heard of, asked by the ten thousand, and clients that leave while their
+//! query waits. What is given back is looked at from outside, in the process' files and memory
+//! and in what others are answered.
 #![expect(
     clippy::unwrap_used,
     reason = "a helper of a scenario fails as its tests do"
@@ -13,8 +14,8 @@ use std::time::Duration;
 
 use chancery_tests::{Agent, AgentHome, AgentKind, WireRequest, eventually, free_port, private};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 /// How long the agent may take to notice that somebody left.
 const LONG: Duration = Duration::from_secs(60);
@@ -134,6 +135,57 @@ fn end_of_answer(bytes: &[u8]) -> Option<usize> {
     let length: usize = length.lines().next()?.parse().ok()?;
     let end = head + 4 + length;
     (bytes.len() >= end).then_some(end)
+}
+
+/// A query that waits has no HTTP connection any more, only a socket that is looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_a_waiting_query_is_noticed_whichever_way_they_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("http.sock");
+    let settings = format!(
+        "addresses {{ http = \"127.0.0.1 unix://{}\" }}\n\
+         limits {{ http_max_blocked_queries = 1 }}",
+        path.display()
+    );
+    let home = AgentHome::with_settings(&settings).unwrap();
+    let agent = home.start().await.unwrap();
+    assert_leaving_is_noticed(async || TcpStream::connect(agent.http()).await).await;
+    assert_leaving_is_noticed(async || UnixStream::connect(&path).await).await;
+}
+
+/// Has the one query wait that may, leaves it, and asks until another may wait.
+async fn assert_leaving_is_noticed<S>(connect: impl AsyncFn() -> io::Result<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let another_is_answered = async |status: &str| {
+        let mut stream = connect().await.unwrap();
+        stream.write_all(wait("10ms").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        match answer.starts_with(status) {
+            true => Ok(()),
+            false => Err(answer),
+        }
+    };
+    let waits = eventually(LONG, async || {
+        let mut stream = connect().await.unwrap();
+        stream.write_all(wait("10m").as_bytes()).await.unwrap();
+        // Of both the one waits that is looked at first.
+        let refused = another_is_answered("HTTP/1.1 429 ").await;
+        refused.map(|()| stream)
+    });
+    drop(waits.await.unwrap());
+    let noticed = eventually(LONG, async || another_is_answered("HTTP/1.1 200 ").await);
+    noticed.await.unwrap();
+}
+
+/// A query that waits for so long for what never comes.
+fn wait(long: &str) -> String {
+    format!(
+        "GET /v1/connect/intentions?index=1000&wait={long} HTTP/1.1\r\nHost: localhost\r\n\
+         Connection: close\r\n\r\n"
+    )
 }
 
 async fn assert_served(agent: &Agent) {

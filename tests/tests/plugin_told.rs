@@ -15,8 +15,13 @@ const SOON: Duration = Duration::from_secs(60);
 
 /// An agent for which a hostile plugin signs.
 async fn agent(plugin: &str) -> (AgentHome, RunningAgent) {
+    agent_with(plugin, "").await
+}
+
+/// The same with `more` in `ca_config`.
+async fn agent_with(plugin: &str, more: &str) -> (AgentHome, RunningAgent) {
     let path = hostile_guest(plugin).await;
-    let connect = format!("ca_provider = \"wasm\"\nca_config {{ path = {path:?} }}");
+    let connect = format!("ca_provider = \"wasm\"\nca_config {{ path = {path:?}  {more} }}");
     let home = AgentHome::with_connect(&connect, "").unwrap();
     let agent = home.start().await.unwrap();
     agent.wait_for_root().await.unwrap();
@@ -86,6 +91,26 @@ async fn what_a_plugin_is_denied_is_counted() {
     told.await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_goes_on_in_the_plugins_thread_is_counted() {
+    let (_home, agent) = agent_with("never_returns", "timeout = \"100ms\"").await;
+    assert_eq!(counted(&agent, "timeouts_total").await, 0);
+    let before = counted(&agent, "moved_calls_total").await;
+    assert!(!leaf(&agent, "web").await);
+    assert!(counted(&agent, "timeouts_total").await > 0);
+    assert!(counted(&agent, "moved_calls_total").await > before);
+}
+
+/// The question is one of the doctor; the metrics look at its findings too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asking_a_plugin_how_it_is_counts_as_a_call() {
+    let (_home, agent) = agent("traps_when_asked_how_it_is").await;
+    assert!(leaf(&agent, "web").await);
+    agent.get("/v1/chancery/doctor").await.unwrap();
+    assert!(counted(&agent, "traps_total").await > 0);
+    assert!(leaf(&agent, "db").await);
+}
+
 fn chancery(arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(chancery_binary().unwrap());
     let output = command.args(arguments).output().unwrap();
@@ -120,10 +145,21 @@ async fn the_commands_succeed_with_a_good_plugin() {
     assert_eq!((code, &*out, &*err), (0, "", ""));
     let (code, out, err) = plugin("bench", &local_ca, &["--seconds", "1"]);
     assert_eq!((code, &*err), (0, ""), "{out}");
-    assert!(
-        out.contains("built-in CA") && out.contains("the plugin signs "),
-        "{out}"
-    );
+    for said in ["built-in CA", "fresh instances", "the plugin signs "] {
+        assert!(out.contains(said), "{out}");
+    }
+    let as_json = ["--seconds", "1", "--format", "json"];
+    let (code, out, err) = plugin("bench", &local_ca, &as_json);
+    assert_eq!((code, &*err), (0, ""), "{out}");
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    for side in ["built_in", "plugin", "fresh_instance"] {
+        for figure in ["per_second", "p50_us", "p99_us"] {
+            assert!(json[side][figure].as_f64().unwrap() > 0.0, "{out}");
+        }
+    }
+    for figure in ["plugin_percent", "load_ms"] {
+        assert!(json[figure].as_f64().unwrap() > 0.0, "{out}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -127,7 +127,7 @@ async fn until(
         Some(slot) => slot,
         None => take_slot(api, request)?,
     };
-    if let Some(head) = request.head() {
+    if let Some(head) = request.head(&api.settings.limits) {
         let topics = topics.into();
         let wait = Wait {
             head,

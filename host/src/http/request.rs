@@ -49,8 +49,9 @@ pub(crate) struct Line {
 
 impl Request {
     /// Its head as bytes that mean the same when they are read again; nothing if it has a body,
-    /// or is no question.
-    pub(crate) fn head(&self) -> Option<Vec<u8>> {
+    /// or is no question, or would not be taken again. Written anew a head can be longer: by a
+    /// blank after each colon, and where lines ended in less than CR and LF.
+    pub(crate) fn head(&self, limits: &HttpLimits) -> Option<Vec<u8>> {
         let Line {
             method,
             uri,
@@ -68,7 +69,7 @@ impl Request {
         }
         head.extend_from_slice(b"\r\n");
         head.shrink_to_fit();
-        Some(head)
+        (head.len() <= limits.largest_head()).then_some(head)
     }
 
     /// Reads the whole body. What of it is large counts against what all bodies may take

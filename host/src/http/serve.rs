@@ -136,7 +136,7 @@ async fn requests(
     let mut connection = http1::Builder::new()
         .title_case_headers(true)
         .max_headers(limits.headers)
-        .max_buf_size(limits.head.max(8_192))
+        .max_buf_size(limits.largest_head())
         .header_read_timeout(None)
         .serve_connection(io, service);
     let ended = tokio::select! {

@@ -47,7 +47,7 @@ pub struct HttpLimits {
     /// Bytes of the bodies of all requests that are being answered, the first 16 KiB of each not
     /// counted; 8 MiB.
     pub bodies: usize,
-    /// Bytes of a request's head; 64 KiB.
+    /// Bytes of a request's head, of which 8 KiB are always allowed; 64 KiB.
     pub head: usize,
     /// Headers of a request; 100.
     pub headers: usize,
@@ -68,6 +68,20 @@ pub struct HttpLimits {
     /// The wait of a blocking query that does not say how long; 5 minutes as in Consul.
     pub default_wait: Duration,
 }
+
+impl HttpLimits {
+    /// Bytes that a head may surely have.
+    pub(super) const fn largest_head(&self) -> usize {
+        if self.head > SMALLEST_BUFFER {
+            self.head
+        } else {
+            SMALLEST_BUFFER
+        }
+    }
+}
+
+/// Hyper reads heads into no smaller a buffer.
+const SMALLEST_BUFFER: usize = 8_192;
 
 /// What the configuration says, and our own bounds where it has no key.
 impl From<&Limits> for HttpLimits {

@@ -55,7 +55,7 @@ type Count = fn(&PluginCounts) -> u64;
 /// Its name, its help, and what it shows.
 type Family = (&'static str, &'static str, Count);
 
-const FAMILIES: [Family; 9] = [
+const FAMILIES: [Family; 10] = [
     (
         "chancery_plugin_calls_total",
         "Calls into a plugin.",
@@ -80,6 +80,11 @@ const FAMILIES: [Family; 9] = [
         "chancery_plugin_timeouts_total",
         "Calls that were cut off because they took too long.",
         |it| it.timeouts,
+    ),
+    (
+        "chancery_plugin_moved_calls_total",
+        "Calls that were not done at once and went on in the plugin's own slow thread.",
+        |it| it.moved,
     ),
     (
         "chancery_plugin_instances_total",

@@ -9,7 +9,7 @@
 //!
 //! A plugin is hostile by assumption. It gets the imports of `plugins/wit` and a WASI in which
 //! there is nothing; memory, time and what it hands over are bounded ([`limits`]); what it traps
-//! or hangs costs its own instance. [`v1`] is the only file that knows the types of the
+//! or hangs costs its own instance. [`v1`] is the only module that knows the types of the
 //! interface.
 
 mod chosen;

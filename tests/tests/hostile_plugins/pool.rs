@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chancery_providers::{PluginCounts, PluginFile, plugins};
+use chancery_providers::{CaProvider as _, PluginCounts, PluginFile, plugins};
 use chancery_tests::leaf_request;
 use serde_json::json;
 use tempfile::TempDir;
@@ -72,6 +72,16 @@ async fn one_instance_serves_call_after_call() {
     assert_eq!(last.calls, first.calls + 30);
     assert_eq!(last.instances, first.instances);
     assert_eq!(last.memory, first.memory);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asking_it_how_it_is_is_a_call() {
+    let honest = Alone::new("honest").await;
+    let before = honest.counts().calls;
+    for asked in 1..=2 {
+        honest.stage.guard.findings().await;
+        assert_eq!(honest.counts().calls, before + asked);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -76,6 +76,25 @@ async fn what_follows_a_query_that_waits_is_answered_after_it() {
     assert!(third.contains("\"Config\""), "{third}");
 }
 
+/// Heads that are as short as they can be written, up to the longest there may be: what they are
+/// when they are written anew does not matter.
+#[tokio::test]
+async fn a_head_that_was_taken_is_taken_after_its_wait() {
+    const LONGEST: usize = 16_384;
+    let served = serve_with(|settings| settings.limits.head = LONGEST).await;
+    let index = served.intend("web", "db").await;
+    for length in [LONGEST, LONGEST - 1, LONGEST - 150, LONGEST - 300] {
+        let line = format!("GET /v1/connect/intentions?index={index}&wait=10ms HTTP/1.1\n");
+        let mut head = line + "Host:localhost\nConnection:close\n" + &"A:b\n".repeat(90);
+        head += "Filler:";
+        head += &"x".repeat(length - 2 - head.len());
+        head += "\n\n";
+        assert_eq!(head.len(), length);
+        let reply = served.exchange(head.as_bytes()).await;
+        assert_eq!(reply.status, 200, "{length} bytes: {reply:?}");
+    }
+}
+
 #[tokio::test]
 async fn stopping_answers_the_blocked_and_ends_in_time() {
     let served = serve_with(|_| {}).await;

@@ -1,27 +1,24 @@
 //! The provider that stands in front of a plugin.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+mod running;
+mod set_up;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use chancery_core::{Secret, Timestamp};
 use rustls_pki_types::CertificateDer;
-use tokio::sync::Mutex;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::counters::{self, Counters, Listed};
-use super::egress::{Egress, EgressLimits};
+use self::running::Running;
+use self::set_up::set_up;
 use super::file::PluginFile;
-use super::import::{self, Given};
-use super::lane::{Begins, Lane};
-use super::log_tap::LogTap;
+use super::import::Given;
+use super::lane::Begins;
 use super::options::WasmOptions;
-use super::sandbox::{Sandbox, SandboxLimits, Work};
-use super::schema;
-use super::table::{Table, TableLimits};
-use super::v1::{self, Configuration, Intermediate};
+use super::table::Table;
+use super::v1::{self, Intermediate};
 use crate::registry::Surroundings;
 use crate::{
     AcceptIntermediateRequest, CaProvider, Capabilities, CleanUpRequest, ConfigureRequest,
@@ -41,24 +38,6 @@ pub struct Wasm {
     surroundings: Surroundings,
     file: Option<PluginFile>,
     running: Option<Running>,
-}
-
-/// What there is once a plugin is configured.
-struct Running {
-    sandbox: Sandbox,
-    capabilities: Capabilities,
-    state: RwLock<State>,
-    /// Held by a call that may change the state: one at a time.
-    changing: Mutex<()>,
-    retired: AtomicBool,
-    _listed: Arc<Listed>,
-}
-
-/// The newest state, and how many there were before it.
-#[derive(Clone)]
-struct State {
-    table: Table,
-    generation: u64,
 }
 
 impl Wasm {
@@ -94,17 +73,7 @@ impl Wasm {
     /// # Errors
     /// `Refused` before it is configured, else those of any call.
     pub async fn make_instance(&self) -> Result<(), ProviderError> {
-        let running = self.running()?;
-        let State { table, generation } = running.state();
-        let work = Work {
-            begins: Begins::Here,
-            table,
-            generation,
-            // One that may write is always fresh, and serves nobody else.
-            writable: true,
-        };
-        running.sandbox.call(work, v1::nothing()).await?;
-        Ok(())
+        self.running()?.make_instance().await
     }
 
     fn running(&self) -> Result<&Running, ProviderError> {
@@ -127,59 +96,6 @@ impl Wasm {
         Err(ProviderError::refused(format!(
             "the plugin does not {what}"
         )))
-    }
-}
-
-impl Running {
-    fn check_alive(&self) -> Result<(), ProviderError> {
-        if self.retired.load(Ordering::Acquire) {
-            return Err(ProviderError::refused("this CA has been given up"));
-        }
-        Ok(())
-    }
-
-    fn state(&self) -> State {
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        state.clone()
-    }
-
-    /// Makes a call that only reads the state.
-    async fn ask<T: Send + 'static>(
-        &self,
-        begins: Begins,
-        call: v1::Call<T>,
-    ) -> Result<T, ProviderError> {
-        let State { table, generation } = self.state();
-        let work = Work {
-            begins,
-            table,
-            generation,
-            writable: false,
-        };
-        Ok(self.sandbox.call(work, call).await?.0)
-    }
-
-    /// Makes a call that may write to the state, which counts if the call and `settle`, which
-    /// looks at its answer, succeed.
-    async fn change<T: Send + 'static, A>(
-        &self,
-        call: v1::Call<T>,
-        settle: impl FnOnce(T, &mut Table) -> Result<A, ProviderError>,
-    ) -> Result<(A, Secret), ProviderError> {
-        let State { table, generation } = self.state();
-        let work = Work {
-            begins: Begins::Apart,
-            table,
-            generation,
-            writable: true,
-        };
-        let (answer, mut table) = self.sandbox.call(work, call).await?;
-        let answer = settle(answer, &mut table)?;
-        let sealed = table.seal()?;
-        let generation = generation + 1;
-        let state = State { table, generation };
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
-        Ok((answer, sealed))
     }
 }
 
@@ -249,7 +165,7 @@ impl CaProvider for Wasm {
     ) -> Result<Secret, ProviderError> {
         let running = self.able(|can| can.external_intermediate, "take intermediates")?;
         let _changing = running.changing.lock().await;
-        let State { table, .. } = running.state();
+        let table = running.table();
         let wanted = table
             .csr_key()
             .ok_or_else(|| ProviderError::refused("no intermediate was asked for"))?;
@@ -305,7 +221,7 @@ impl CaProvider for Wasm {
         let running = self.running()?;
         let _changing = running.changing.lock().await;
         running.ask(Begins::Apart, v1::clean_up(request)).await?;
-        running.retired.store(true, Ordering::Release);
+        running.retire();
         Ok(())
     }
 
@@ -335,135 +251,6 @@ impl CaProvider for Wasm {
             )],
         }
     }
-}
-
-/// Configures a plugin and lets it prove that it can work.
-async fn set_up(
-    file: &PluginFile,
-    options: &WasmOptions,
-    request: &ConfigureRequest,
-) -> Result<Running, ProviderError> {
-    let about = &file.0.about;
-    let given = Given::read(&request.options, &request.secrets, now())?;
-    if !given.is_empty() && !about.capabilities.import_root {
-        return Err(ProviderError::misconfigured(format!(
-            "the plugin {} makes its own root: it takes no RootCert and no PrivateKey",
-            about.name
-        )));
-    }
-    let checked = schema::check(&about.options, &options.config).map_err(|problems| {
-        let problems: Vec<String> = problems
-            .iter()
-            .map(|problem| format!("config.{}: {}", problem.option, problem.text))
-            .collect();
-        ProviderError::misconfigured(problems.join("; "))
-    })?;
-    let limits = TableLimits {
-        bytes: options.max_state,
-    };
-    let mut table = match &request.state {
-        Some(state) => Table::unseal(state, limits)?,
-        None => Table::new(limits),
-    };
-    table.lend(checked.keys);
-    table.lend(given.key.map(|key| (import::PRIVATE_KEY.to_owned(), key)));
-    let configuration = Arc::new(Configuration::new(
-        request.trust_domain.as_str(),
-        request.datacenter.as_str(),
-        given.root.as_deref(),
-        checked.values,
-    ));
-    let (sandbox, listed) = sandbox(file, options)?;
-    let work = || Work {
-        begins: Begins::Apart,
-        table: table.clone(),
-        generation: 0,
-        writable: false,
-    };
-    let call = v1::configure(Arc::clone(&configuration));
-    let (claimed, _) = sandbox.call(work(), call).await?;
-    let capabilities = agreed(&about.capabilities, claimed)?;
-    sandbox.configure(configuration);
-    sandbox.call(work(), v1::check()).await?;
-    Ok(Running {
-        sandbox,
-        capabilities,
-        state: RwLock::new(State {
-            table,
-            generation: 0,
-        }),
-        changing: Mutex::default(),
-        retired: AtomicBool::new(false),
-        _listed: listed,
-    })
-}
-
-fn sandbox(
-    file: &PluginFile,
-    options: &WasmOptions,
-) -> Result<(Sandbox, Arc<Listed>), ProviderError> {
-    let described = &file.0;
-    let log = Arc::new(LogTap::new(&*described.about.name));
-    let egress = Arc::new(Egress::new(
-        options.allow_http.clone(),
-        options.http_ca_file.as_deref(),
-        EgressLimits::default(),
-        Arc::clone(&log),
-    )?);
-    let counters = Arc::new(Counters::default());
-    let listed = counters::list(Listed {
-        name: described.about.name.clone(),
-        version: described.about.version.clone(),
-        path: described.path.clone(),
-        sha256: described.loaded.sha256.to_string(),
-        counters: Arc::clone(&counters),
-        egress: Arc::clone(&egress),
-    });
-    let limits = SandboxLimits {
-        memory: options.max_memory,
-        timeout: options.timeout,
-    };
-    let loaded = Arc::clone(&described.loaded);
-    let lane = Lane::start()?;
-    let sandbox = Sandbox::new(loaded, lane, limits, log, egress, counters);
-    Ok((sandbox, listed))
-}
-
-/// What a plugin says it can do as configured, of what it can do at most.
-fn agreed(most: &Capabilities, claimed: Capabilities) -> Result<Capabilities, ProviderError> {
-    let pairs = [
-        ("cross-sign", most.cross_sign, claimed.cross_sign),
-        (
-            "sign-intermediate",
-            most.sign_intermediate,
-            claimed.sign_intermediate,
-        ),
-        (
-            "external-intermediate",
-            most.external_intermediate,
-            claimed.external_intermediate,
-        ),
-        (
-            "own-intermediate",
-            most.own_intermediate,
-            claimed.own_intermediate,
-        ),
-        ("import-root", most.import_root, claimed.import_root),
-        (
-            "chooses-serials",
-            most.chooses_serials,
-            claimed.chooses_serials,
-        ),
-    ];
-    if let Some((name, ..)) = pairs.iter().find(|(_, most, claimed)| *claimed && !most) {
-        return Err(ProviderError::broken(format!(
-            "the plugin claims the capability {name}, which its description does not have"
-        )));
-    }
-    Ok(Capabilities {
-        keys: most.keys.clone(),
-        ..claimed
-    })
 }
 
 /// What a plugin might do, before it is known which.
