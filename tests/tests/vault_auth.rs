@@ -30,7 +30,7 @@ const SOON: Duration = Duration::from_secs(40);
 const RIGHTS: VaultRights = VaultRights {
     mounts: true,
     roots: true,
-    cross_signing: true,
+    any_root: true,
 };
 
 /// A server with the documented policy under the name `chancery`.

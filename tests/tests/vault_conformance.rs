@@ -35,7 +35,7 @@ async fn assert_passes(key: KeySpec) {
     let rights = VaultRights {
         mounts: true,
         roots: true,
-        cross_signing: true,
+        any_root: true,
     };
     // `+` is a segment: one policy for all the mounts that the kit comes to need.
     let policy = vault_policy("+/root", "+/intermediate", rights);

@@ -156,7 +156,7 @@ async fn mounts_of_an_administrator_are_used_and_never_removed() {
     let rights = VaultRights {
         mounts: false,
         roots: false,
-        cross_signing: false,
+        any_root: false,
     };
     let policy = vault_policy("root", "intermediate", rights);
     let token = server.token("chancery", &policy, json!({})).await.unwrap();

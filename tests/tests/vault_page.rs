@@ -16,12 +16,12 @@ const PAGE: &str = "providers/docs/vault.md";
 const OWNER: VaultRights = VaultRights {
     mounts: true,
     roots: true,
-    cross_signing: true,
+    any_root: true,
 };
 const GUEST: VaultRights = VaultRights {
     mounts: false,
     roots: false,
-    cross_signing: false,
+    any_root: false,
 };
 
 #[test]
