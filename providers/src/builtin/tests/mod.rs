@@ -1,3 +1,4 @@
+pub(super) mod root_csr;
 mod rotations;
 
 use std::time::Duration;
