@@ -18,7 +18,7 @@ use super::held::{Root, read};
 use super::intermediate::Signed;
 use super::issuers;
 use super::pem;
-use super::root::CA_BACKDATED;
+use super::root::backdated;
 use super::root_csr;
 use super::session::Session;
 use crate::{CrossSignRequest, ErrorKind, ProviderError};
@@ -47,13 +47,13 @@ pub(super) async fn cross_sign(
     if let Some(key_id) = neighbour(session, root, &request.root).await?
         && let Some(csr) =
             root_csr::of_key(session, &root.signer.place, &request.root, key_id).await?
-        && let Some(signed) = by_request(session, root, &request.root, csr, end).await?
+        && let Some(signed) = by_request(session, root, request, csr, end).await?
     {
         return Ok(signed);
     }
     if let Some(csr) = &request.csr {
         let csr = pem::of_request(csr);
-        match by_request(session, root, &request.root, csr, end).await {
+        match by_request(session, root, request, csr, end).await {
             Ok(None) => {}
             // What is not signed so may be signed the other way.
             Err(error) if any_root && error.kind() == ErrorKind::Refused => {}
@@ -69,7 +69,7 @@ pub(super) async fn cross_sign(
 
 fn lacks_sudo(mount: &str, request: &CrossSignRequest) -> ProviderError {
     let why = match request.csr {
-        Some(_) => "Vault makes another name or key identifier of the request for this root",
+        Some(_) => "what Vault makes of the request for this root cannot stand in for it",
         None => "this root comes without a request made with its key",
     };
     ProviderError::refused(format!(
@@ -98,17 +98,17 @@ async fn neighbour(
     Ok(None)
 }
 
-/// `None` if what comes of it cannot stand in for the foreign root: HashiCorp's Vault writes a
-/// name anew, and an administrator's root may be younger than what is backdated under it.
+/// `None` if what comes of it cannot stand in for the foreign root: HashiCorp's Vault, say, writes
+/// a name anew.
 async fn by_request(
     session: &Session,
     root: &Root,
-    foreign: &CertificateDer<'static>,
+    request: &CrossSignRequest,
     csr: String,
     end: Timestamp,
 ) -> Result<Option<CertificateDer<'static>>, ProviderError> {
     let place = &root.signer.place;
-    let foreign = read(foreign)?;
+    let foreign = read(&request.root)?;
     let path_length = foreign.path_length().map(i32::try_from);
     let call = SignRequest {
         mount: place.mount.clone(),
@@ -116,7 +116,7 @@ async fn by_request(
         csr,
         max_path_length: path_length.and_then(Result::ok).unwrap_or(-1),
         not_after: end.to_string(),
-        not_before_duration: CA_BACKDATED.to_owned(),
+        not_before_duration: backdated(request.validity.not_before, &root.issuer),
         skid: foreign.subject_key_id().to_string(),
         use_csr_values: true,
     };
@@ -128,8 +128,7 @@ async fn by_request(
     let made = read(&certificate)?;
     let same = made.subject_der() == foreign.subject_der()
         && made.spki_der() == foreign.spki_der()
-        && made.subject_key_id() == foreign.subject_key_id()
-        && made.not_before() >= root.issuer.not_before();
+        && made.subject_key_id() == foreign.subject_key_id();
     Ok(same.then_some(certificate))
 }
 
