@@ -159,13 +159,13 @@ async fn without_sudo_a_mesh_leaves_one_vault_for_another_and_that_for_the_built
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_administrators_root_signs_the_next_one_from_its_request_or_not_at_all() {
     let server = OpenBao::start().await.unwrap();
+    let mesh = Mesh::start().await;
     let body = json!({ "type": "pki", "config": { "max_lease_ttl": "87600h" } });
     server.post("sys/mounts/live-root", &body).await.unwrap();
     let body = json!({ "common_name": "Acme Root", "key_type": "ec", "ttl": "80000h" });
     let path = "live-root/root/generate/internal";
     server.post(path, &body).await.unwrap();
     let token = token_in(&server, "", &policy(false)).await;
-    let mesh = Mesh::start().await;
     mesh.moves_to("vault", &vault(&server, "", &token)).await;
 
     let own = OperatorCa::new().unwrap();
