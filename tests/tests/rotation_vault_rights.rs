@@ -144,6 +144,8 @@ async fn without_sudo_a_mesh_leaves_one_vault_for_another_and_that_for_the_built
         let token = token_in(&server, namespace, &policy(true)).await;
         mesh.moves_to("vault", &vault(&server, namespace, &token))
             .await;
+        let plan = mesh.ca.plan().await.unwrap();
+        assert_eq!(plan["cross_signed"], json!(true), "{plan}");
     }
     let mut built_in = shared();
     built_in["PrivateKeyType"] = json!("rsa");
@@ -167,6 +169,11 @@ async fn an_administrators_root_signs_the_next_one_from_its_request_or_not_at_al
     server.post(path, &body).await.unwrap();
     let token = token_in(&server, "", &policy(false)).await;
     mesh.moves_to("vault", &vault(&server, "", &token)).await;
+
+    // Another root would be made by this provider, whose token may not make requests either.
+    let plan = mesh.ca.plan().await.unwrap();
+    let refused = plan["refused"].as_str().unwrap();
+    assert!(refused.contains("only from a request"), "{plan}");
 
     let own = OperatorCa::new().unwrap();
     let mut chain = shared();
