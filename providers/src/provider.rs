@@ -9,13 +9,14 @@
 //! | `accept_intermediate` | keeps the chain | `<inter>/intermediate/set-signed` | `accept-intermediate` |
 //! | `sign_leaf` | signs | `<inter>/issuer/<id>/sign/leaf-cert` | `sign-leaf` |
 //! | `sign_intermediate` | signs | `<root>/issuer/<id>/sign-intermediate` | `sign-intermediate` |
-//! | `cross_sign` | signs | `<root>/issuer/<id>/sign-self-issued` | `cross-sign` |
+//! | `root_csr` | signs a request | `<root>/intermediate/cross-sign` | none |
+//! | `cross_sign` | signs | `<root>/issuer/<id>/sign-intermediate` from a request, else `<root>/issuer/<id>/sign-self-issued` | `cross-sign` |
 //! | `findings` | nothing | `auth/token/lookup-self` | `findings.report` |
 //! | `clean_up` | forgets the keys | `DELETE <inter>/issuer/<id>`, `DELETE sys/mounts/<inter>` | `clean-up` |
 
 use async_trait::async_trait;
 use chancery_core::Secret;
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 
 use crate::{
     AcceptIntermediateRequest, CleanUpRequest, ConfigureRequest, CrossSignRequest, Description,
@@ -127,12 +128,28 @@ pub trait CaProvider: Send + Sync {
         request: &SignIntermediateRequest,
     ) -> Result<CertificateDer<'static>, ProviderError>;
 
+    /// Makes a request (PKCS #10) for a certificate like the root's, with the root's own key: its
+    /// name to the byte, and the extensions that it has. Another CA that signs only requests can
+    /// then cross-sign it. `None` from one whose root's key is elsewhere, or that cannot.
+    ///
+    /// Asked after the root, and never to found a CA: without a request the rotation goes on as
+    /// it can. May be called twice, concurrent. Nothing is persisted. Errors: as `sign_leaf`.
+    /// Guard: deadline, retries, that name and key are the root's and the signature is good. The
+    /// default has none to give.
+    async fn root_csr(
+        &self,
+    ) -> Result<Option<CertificateSigningRequestDer<'static>>, ProviderError> {
+        Ok(None)
+    }
+
     /// Signs another CA's root under this one's.
     ///
     /// May be called twice (signs twice), concurrent. Nothing is persisted. Ends no later than
-    /// the root. Errors: `Refused` without the capability, and when the foreign certificate is
-    /// no CA or its name cannot be kept to the byte; else as `sign_leaf`. Guard: deadline,
-    /// retries, policy (same subject, key and key identifier).
+    /// the root. Errors: `Refused` without the capability, when the foreign certificate is
+    /// no CA or its name cannot be kept to the byte, and without a
+    /// [request](CrossSignRequest::csr) by one that [needs it](crate::Capabilities::needs_root_csr);
+    /// else as `sign_leaf`. Guard: deadline, retries, that a request is the root's, policy (same
+    /// subject, key and key identifier).
     async fn cross_sign(
         &self,
         request: &CrossSignRequest,
@@ -201,6 +218,12 @@ impl CaProvider for Box<dyn CaProvider> {
         request: &SignIntermediateRequest,
     ) -> Result<CertificateDer<'static>, ProviderError> {
         (**self).sign_intermediate(request).await
+    }
+
+    async fn root_csr(
+        &self,
+    ) -> Result<Option<CertificateSigningRequestDer<'static>>, ProviderError> {
+        (**self).root_csr().await
     }
 
     async fn cross_sign(

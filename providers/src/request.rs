@@ -27,6 +27,8 @@ pub enum Operation {
     Intermediate,
     /// [`root`](crate::CaProvider::root)
     Root,
+    /// [`root_csr`](crate::CaProvider::root_csr)
+    RootCsr,
     /// [`sign_intermediate`](crate::CaProvider::sign_intermediate)
     SignIntermediate,
     /// [`sign_leaf`](crate::CaProvider::sign_leaf)
@@ -42,6 +44,7 @@ impl fmt::Display for Operation {
             Self::CrossSign => "cross-sign",
             Self::Intermediate => "intermediate",
             Self::Root => "root",
+            Self::RootCsr => "root csr",
             Self::SignIntermediate => "sign intermediate",
             Self::SignLeaf => "sign leaf",
         })
@@ -98,6 +101,12 @@ pub struct Capabilities {
     /// Takes serial numbers and common names from the templates. A provider that does not
     /// (Vault) puts random serials of at least 64 bits of its own.
     pub chooses_serials: bool,
+    /// Makes a request for its root, with the root's key
+    /// ([`root_csr`](crate::CaProvider::root_csr)).
+    pub root_csr: bool,
+    /// Cross-signs only roots that come with such a request, for want of the right or the means
+    /// to sign a certificate as it stands.
+    pub needs_root_csr: bool,
     /// Which keys it can make for a root or an intermediate.
     pub keys: Vec<KeySpec>,
 }
@@ -324,7 +333,11 @@ pub struct SignIntermediateRequest {
 pub struct CrossSignRequest {
     /// The foreign root. Its subject, key, SAN, usages and key identifier are kept to the byte.
     pub root: CertificateDer<'static>,
-    /// The serial number of the cross-signed certificate.
+    /// A request made with the foreign root's own key, for CAs that sign only requests; its
+    /// provider's [`root_csr`](crate::CaProvider::root_csr).
+    pub csr: Option<CertificateSigningRequestDer<'static>>,
+    /// The serial number of the cross-signed certificate. One that signs a request may put its
+    /// own.
     pub serial: Serial,
     /// When it shall live. A provider shortens it to its issuer's end, never lengthens it.
     pub validity: Validity,

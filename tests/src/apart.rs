@@ -10,7 +10,7 @@ use chancery_providers::{
     Description, IntermediateAnswer, IntermediateRequest, LeafRequest, ProviderError, RootAnswer,
     RootRequest, SignIntermediateRequest, SignedLeaf,
 };
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 
 /// Where the CAs of one backend are kept apart.
 #[async_trait]
@@ -116,6 +116,12 @@ impl<P: CaProvider> CaProvider for Apart<P> {
         request: &SignIntermediateRequest,
     ) -> Result<CertificateDer<'static>, ProviderError> {
         self.provider.sign_intermediate(request).await
+    }
+
+    async fn root_csr(
+        &self,
+    ) -> Result<Option<CertificateSigningRequestDer<'static>>, ProviderError> {
+        self.provider.root_csr().await
     }
 
     async fn cross_sign(

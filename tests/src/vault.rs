@@ -146,6 +146,7 @@ pub fn leaf_request(service: &str) -> LeafRequest {
 pub fn cross_sign_request(root: &CertificateDer<'static>) -> CrossSignRequest {
     CrossSignRequest {
         root: root.clone(),
+        csr: None,
         serial: serial(9),
         validity: Validity::backdated(7 * DAY, now()),
     }

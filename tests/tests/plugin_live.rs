@@ -162,7 +162,7 @@ async fn vault(server: &OpenBao) -> Value {
     let rights = VaultRights {
         mounts: true,
         roots: true,
-        cross_signing: true,
+        any_root: true,
     };
     let policy = vault_policy(root, intermediate, rights);
     let token = server.token("chancery", &policy, json!({})).await.unwrap();

@@ -51,7 +51,7 @@ impl Life {
         let rights = VaultRights {
             mounts: true,
             roots: true,
-            cross_signing: true,
+            any_root: true,
         };
         let policy = vault_policy(ROOTS, INTERMEDIATES, rights);
         let token = server.token("chancery", &policy, json!({})).await.unwrap();

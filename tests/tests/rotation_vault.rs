@@ -117,7 +117,7 @@ fn policy() -> String {
     let rights = VaultRights {
         mounts: true,
         roots: true,
-        cross_signing: true,
+        any_root: true,
     };
     vault_policy("live-root", "live-intermediate", rights)
 }

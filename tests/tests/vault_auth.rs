@@ -30,7 +30,7 @@ const SOON: Duration = Duration::from_secs(40);
 const RIGHTS: VaultRights = VaultRights {
     mounts: true,
     roots: true,
-    cross_signing: true,
+    any_root: true,
 };
 
 /// A server with the documented policy under the name `chancery`.
@@ -427,7 +427,7 @@ async fn preflight_names_every_line_that_a_policy_lacks() {
             .unwrap();
         let options = options(&server, json!({ "Token": token }));
         if missing.contains("sign-self-issued") {
-            assert_signs_only_its_own(&options, missing).await;
+            assert_signs_what_is_requested(&options, missing).await;
             for mount in ["root", "intermediate"] {
                 server.delete(&format!("sys/mounts/{mount}")).await.unwrap();
             }
@@ -444,30 +444,40 @@ async fn preflight_names_every_line_that_a_policy_lacks() {
     }
 }
 
-/// Without `sudo` a new key in the same mount is cross-signed, another CA's root is not.
-async fn assert_signs_only_its_own(options: &Value, missing: &str) {
+/// Without `sudo` a new key in the same mount is cross-signed, and so is another CA's root that
+/// comes with a request; one without is not.
+async fn assert_signs_what_is_requested(options: &Value, missing: &str) {
     let old = configured_vault(options, None).await.unwrap();
     let (_, _, state) = issuers_of(&old, 1, false).await.unwrap();
-    assert!(old.describe().capabilities.cross_sign);
+    let capabilities = old.describe().capabilities;
+    assert!(capabilities.cross_sign && capabilities.needs_root_csr);
     let new = configured_vault(options, Some(state)).await.unwrap();
     let (root, _, _) = issuers_of(&new, 2, true).await.unwrap();
     let link = old.cross_sign(&cross_sign_request(&root)).await.unwrap();
-    let [link, root] = [link, root].map(|der| CheckedIntermediate::restore(&der).unwrap());
-    assert_ne!(link, root);
-    assert_eq!(link.issuer().subject_der(), root.issuer().subject_der());
-    assert_eq!(link.issuer().spki_der(), root.issuer().spki_der());
-    let names = (
-        link.issuer().subject_key_id(),
-        root.issuer().subject_key_id(),
-    );
-    assert_eq!(names.0, names.1);
+    assert_stands_in(&link, &root);
 
     let built_in = BuiltIn::new();
     let foreign = built_in.root(&root_request(3, false)).await.unwrap();
-    let request = cross_sign_request(&foreign.certificate);
+    let mut request = cross_sign_request(&foreign.certificate);
+    request.csr = built_in.root_csr().await.unwrap();
+    let link = old.cross_sign(&request).await.unwrap();
+    assert_stands_in(&link, &foreign.certificate);
+
+    request.csr = None;
     let error = old.cross_sign(&request).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains(missing), "{error}");
+}
+
+/// `link` has the name, the key and the key identifier of `root`, and is another certificate.
+fn assert_stands_in(link: &[u8], root: &[u8]) {
+    assert_ne!(link, root);
+    let [link, root] = [link, root].map(|der| CheckedIntermediate::restore(der).unwrap());
+    let [link, root] = [link.issuer(), root.issuer()];
+    assert_eq!(link.subject_der(), root.subject_der());
+    assert_eq!(link.spki_der(), root.spki_der());
+    assert_eq!(link.subject_key_id(), root.subject_key_id());
+    assert_eq!(link.path_length(), root.path_length());
 }
 
 #[tokio::test(flavor = "multi_thread")]

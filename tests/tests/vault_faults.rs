@@ -364,7 +364,7 @@ async fn vault_and_the_built_in_ca_sign_each_other() {
     let rights = VaultRights {
         mounts: true,
         roots: true,
-        cross_signing: true,
+        any_root: true,
     };
     let policy = vault_policy("root", "intermediate", rights);
     let token = server.token("chancery", &policy, json!({})).await.unwrap();

@@ -156,7 +156,7 @@ async fn mounts_of_an_administrator_are_used_and_never_removed() {
     let rights = VaultRights {
         mounts: false,
         roots: false,
-        cross_signing: false,
+        any_root: false,
     };
     let policy = vault_policy("root", "intermediate", rights);
     let token = server.token("chancery", &policy, json!({})).await.unwrap();
@@ -165,7 +165,8 @@ async fn mounts_of_an_administrator_are_used_and_never_removed() {
 
     let vault = configured_vault(&options, None).await.unwrap();
     let capabilities = vault.describe().capabilities;
-    assert!(!capabilities.cross_sign && capabilities.sign_intermediate);
+    assert!(capabilities.cross_sign && capabilities.needs_root_csr);
+    assert!(capabilities.sign_intermediate && !capabilities.root_csr);
     let (root, _, _) = issuers_of(&vault, 1, false).await.unwrap();
     let summary = CertificateSummary::inspect(&root).unwrap();
     assert_eq!(summary.subject, "CN=Acme Root");

@@ -100,7 +100,7 @@ async fn a_path_that_becomes_forbidden_is_named_with_what_it_takes() {
     let rights = VaultRights {
         mounts: true,
         roots: true,
-        cross_signing: true,
+        any_root: true,
     };
     let policy = vault_policy("root", "intermediate", rights);
     let token = server.token("chancery", &policy, json!({})).await.unwrap();

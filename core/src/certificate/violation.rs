@@ -78,6 +78,27 @@ pub enum Violation {
         /// The one requested.
         found: String,
     },
+    /// A request for an authority's own name is made with another key than the authority's.
+    #[error(
+        "request is made with another key than that of \"{}\", it must be made with the same",
+        Printable::new(allowed)
+    )]
+    CsrKey {
+        /// The authority.
+        allowed: String,
+    },
+    /// A request for an authority's own name is for another name.
+    #[error(
+        "request is for the name \"{}\", expected is \"{}\"",
+        Printable::new(found),
+        Printable::new(allowed)
+    )]
+    CsrSubject {
+        /// The one requested.
+        found: String,
+        /// The authority's.
+        allowed: String,
+    },
     /// More bytes than a request needs.
     #[error("request has {found} bytes, allowed are {allowed}")]
     CsrTooLarge {
@@ -374,6 +395,8 @@ impl Violation {
             Self::CsrDatacenter { .. } => "csr_datacenter",
             Self::CsrExtension { .. } => "csr_extension",
             Self::CsrIdentity { .. } => "csr_identity",
+            Self::CsrKey { .. } => "csr_key",
+            Self::CsrSubject { .. } => "csr_subject",
             Self::CsrTooLarge { .. } => "csr_too_large",
             Self::CsrTrustDomain { .. } => "csr_trust_domain",
             Self::DuplicateExtension { .. } => "duplicate_extension",

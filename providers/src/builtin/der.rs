@@ -22,6 +22,16 @@ pub(super) fn sequence(parts: &[&[u8]]) -> Vec<u8> {
     wrap(SEQUENCE, parts)
 }
 
+/// A SET of `parts`, which are one or in order already.
+pub(super) fn set(parts: &[&[u8]]) -> Vec<u8> {
+    wrap(SET, parts)
+}
+
+/// `[0] IMPLICIT` around `parts`.
+pub(super) fn implicit_0(parts: &[&[u8]]) -> Vec<u8> {
+    wrap(IMPLICIT_0, parts)
+}
+
 /// A BIT STRING of whole octets.
 pub(super) fn bit_string(octets: &[u8]) -> Vec<u8> {
     wrap(BIT_STRING, &[&[0], octets])
@@ -65,6 +75,8 @@ fn header(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
+const IMPLICIT_0: u8 = 0xa0;
 const BIT_STRING: u8 = 0x03;
 /// Tag, length of length, and eight octets of length.
 const LONGEST_HEADER: usize = 10;

@@ -26,7 +26,7 @@ pub(super) struct Issuer {
 
 /// Stands where rcgen wants a key. It names the algorithm and signs nothing: the signature
 /// follows when all bytes are in place.
-struct Draft(&'static rcgen::SignatureAlgorithm);
+pub(super) struct Draft(pub(super) &'static rcgen::SignatureAlgorithm);
 
 impl PublicKeyData for Draft {
     fn der_bytes(&self) -> &[u8] {

@@ -11,6 +11,7 @@ pub(crate) mod import;
 mod issuer;
 pub(crate) mod keys;
 mod own_root;
+mod request;
 mod sign;
 mod state;
 
@@ -19,7 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use chancery_core::{Secret, Timestamp, TrustDomain};
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 use tokio::sync::Mutex;
 
 use self::held::{Held, Intermediate, Pending, Root};
@@ -115,19 +116,24 @@ impl BuiltIn {
         }
     }
 
-    /// The root with its key, which signs CAs.
-    fn signing_root(&self) -> Result<Arc<Issuer>, ProviderError> {
+    /// The root with its key, unless that is elsewhere.
+    fn root_with_key(&self) -> Result<Option<Arc<Issuer>>, ProviderError> {
         let held = self.held();
         held.check_alive()?;
-        let issuer = match &self.source {
-            Source::Made(_) | Source::Key(_) => held.own_root()?,
-            Source::Root(issuer) => Arc::clone(issuer),
-            Source::Chain(_) | Source::Offline(_) => {
-                return Err(ProviderError::refused(
-                    "the key of the root in RootCert is elsewhere: no CA can be signed with it",
-                ));
-            }
-        };
+        match &self.source {
+            Source::Made(_) | Source::Key(_) => held.own_root().map(Some),
+            Source::Root(issuer) => Ok(Some(Arc::clone(issuer))),
+            Source::Chain(_) | Source::Offline(_) => Ok(None),
+        }
+    }
+
+    /// The root with its key, which signs CAs.
+    fn signing_root(&self) -> Result<Arc<Issuer>, ProviderError> {
+        let issuer = self.root_with_key()?.ok_or_else(|| {
+            ProviderError::refused(
+                "the key of the root in RootCert is elsewhere: no CA can be signed with it",
+            )
+        })?;
         if issuer.may_sign_cas() {
             return Ok(issuer);
         }
@@ -175,6 +181,8 @@ impl CaProvider for BuiltIn {
                 own_intermediate: matches!(self.source, Source::Chain(_) | Source::Offline(_)),
                 import_root: true,
                 chooses_serials: true,
+                root_csr: self.source.has_root_key(),
+                needs_root_csr: false,
                 keys: keys::KINDS.to_vec(),
             },
         )
@@ -351,6 +359,13 @@ impl CaProvider for BuiltIn {
     ) -> Result<CertificateDer<'static>, ProviderError> {
         let root = self.signing_root()?;
         sign::intermediate(&root, &request.public_key, &request.template)
+    }
+
+    async fn root_csr(
+        &self,
+    ) -> Result<Option<CertificateSigningRequestDer<'static>>, ProviderError> {
+        let root = self.root_with_key()?;
+        root.map(|root| request::for_root(&root)).transpose()
     }
 
     async fn cross_sign(

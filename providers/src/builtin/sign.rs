@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use chancery_core::{KeyUsages, Serial, Timestamp};
-use rcgen::string::Ia5String;
+use rcgen::string::{Ia5String, PrintableString};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyIdMethod, KeyUsagePurpose, PublicKeyData, SanType, SignatureAlgorithm, SubjectPublicKeyInfo,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose, PublicKeyData, SanType,
+    SignatureAlgorithm, SubjectPublicKeyInfo,
 };
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 
@@ -162,7 +163,10 @@ pub(super) fn failed(error: rcgen::Error) -> ProviderError {
 
 fn ca_params(name: &str, san: &str, key_id: Vec<u8>) -> Result<CertificateParams, ProviderError> {
     let mut params = CertificateParams::default();
-    params.distinguished_name = common_name(name);
+    params.distinguished_name = DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, ca_name(name));
     params.subject_alt_names = vec![uri(san)?];
     params.key_usages = vec![
         KeyUsagePurpose::DigitalSignature,
@@ -179,6 +183,12 @@ fn key_id(key: &impl PublicKeyData) -> Vec<u8> {
     aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &key.subject_public_key_info())
         .as_ref()
         .to_vec()
+}
+
+/// The name of a CA as Go writes it: a PrintableString if that has the letters. HashiCorp's Vault
+/// writes names so, whatever they were in a request, and a name in other bytes is another one.
+fn ca_name(text: &str) -> DnValue {
+    PrintableString::try_from(text).map_or_else(|_| text.into(), DnValue::PrintableString)
 }
 
 fn common_name(text: &str) -> DistinguishedName {

@@ -7,7 +7,7 @@ use rustls_pki_types::CertificateDer;
 
 use super::Report;
 use super::stage::{DAY, HOUR, Rooted, Stage, YEAR, ensure, same, text, trust_domain};
-use crate::{CaProvider, KeySpec};
+use crate::{CaProvider, CrossSignRequest, KeySpec};
 
 pub(super) async fn check<P: CaProvider + 'static>(stage: &Stage<'_, P>, report: &mut Report) {
     report.record(
@@ -19,11 +19,28 @@ pub(super) async fn check<P: CaProvider + 'static>(stage: &Stage<'_, P>, report:
         "cross-sign: old bundles verify new leafs",
         verifies(stage).await,
     );
+    report.record(
+        "cross-sign: a root that comes with a request is signed alike",
+        requested(stage).await,
+    );
     report.record("cross-sign: a leaf is refused", leaf(stage).await);
     report.record(
         "cross-sign: bytes that are no certificate are refused",
         garbage(stage).await,
     );
+}
+
+/// A wish to have `new`'s root signed by `old`, with the request that this needs.
+pub(super) async fn wish<P: CaProvider + 'static>(
+    stage: &Stage<'_, P>,
+    old: &Rooted<P>,
+    new: &Rooted<P>,
+) -> Result<CrossSignRequest, String> {
+    let mut request = stage.cross_sign_request(&new.answer.certificate, 7 * DAY)?;
+    if old.provider.describe().capabilities.needs_root_csr {
+        request.csr = stage.done("root csr", new.provider.root_csr().await)?;
+    }
+    Ok(request)
 }
 
 /// `new`'s root signed by `old`, checked; `None` if refused by a provider that says so.
@@ -32,8 +49,17 @@ async fn cross<P: CaProvider + 'static>(
     old: &Rooted<P>,
     new: &Rooted<P>,
 ) -> Result<Option<CertificateDer<'static>>, String> {
-    let request = stage.cross_sign_request(&new.answer.certificate, 7 * DAY)?;
-    let answer = old.provider.cross_sign(&request).await;
+    let request = wish(stage, old, new).await?;
+    crossed(stage, old, new, &request).await
+}
+
+async fn crossed<P: CaProvider + 'static>(
+    stage: &Stage<'_, P>,
+    old: &Rooted<P>,
+    new: &Rooted<P>,
+    request: &CrossSignRequest,
+) -> Result<Option<CertificateDer<'static>>, String> {
+    let answer = old.provider.cross_sign(request).await;
     if !old.provider.describe().capabilities.cross_sign {
         stage.refused(answer)?;
         return Ok(None);
@@ -88,6 +114,16 @@ async fn verifies<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), S
             .map_err(text)?;
     }
     Ok(())
+}
+
+async fn requested<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), String> {
+    let (old, new) = (stage.rooted().await?, stage.rooted().await?);
+    let mut request = stage.cross_sign_request(&new.answer.certificate, 7 * DAY)?;
+    request.csr = stage.done("root csr", new.provider.root_csr().await)?;
+    if request.csr.is_none() && old.provider.describe().capabilities.needs_root_csr {
+        return stage.refused(old.provider.cross_sign(&request).await);
+    }
+    crossed(stage, &old, &new, &request).await.map(drop)
 }
 
 async fn leaf<P: CaProvider + 'static>(stage: &Stage<'_, P>) -> Result<(), String> {

@@ -25,6 +25,7 @@ mod renew;
 mod report;
 mod restart;
 mod root;
+mod root_csr;
 mod rotation;
 mod stage;
 
@@ -89,6 +90,7 @@ pub async fn run<P: CaProvider + 'static>(make: impl Fn() -> P + Sync, setup: &S
     load::check(&stage, &mut report).await;
     restart::check(&stage, &mut report).await;
     intermediate::check(&stage, &mut report).await;
+    root_csr::check(&stage, &mut report).await;
     cross_sign::check(&stage, &mut report).await;
     renew::check(&stage, &mut report).await;
     rotation::check(&stage, &mut report).await;

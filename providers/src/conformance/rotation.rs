@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Report;
 use super::stage::{DAY, Rooted, Stage, ensure};
+use super::{Report, cross_sign};
 use crate::{CaProvider, ErrorKind, KeySpec};
 
 pub(super) async fn check<P: CaProvider + 'static>(stage: &Stage<'_, P>, report: &mut Report) {
@@ -69,7 +69,7 @@ async fn rotate<P: CaProvider + 'static>(
     let mut links = Vec::new();
     for pair in row.windows(2).rev() {
         let [old, new] = pair else { continue };
-        let request = stage.cross_sign_request(&new.answer.certificate, 7 * DAY)?;
+        let request = cross_sign::wish(stage, old, new).await?;
         let answer = old.provider.cross_sign(&request).await;
         if !old.provider.describe().capabilities.cross_sign {
             return stage.refused(answer);

@@ -299,6 +299,7 @@ impl<'a, P: CaProvider + 'static> Stage<'a, P> {
     ) -> Result<CrossSignRequest, String> {
         Ok(CrossSignRequest {
             root: root.clone(),
+            csr: None,
             serial: serial(&[0x61; 16])?,
             validity: Validity::backdated(life, self.now()),
         })

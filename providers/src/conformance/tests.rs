@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use chancery_core::{OperationId, Secret};
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 
 use super::*;
 use crate::{
@@ -106,6 +106,8 @@ enum Lie {
     LeaksTheKey,
     RenewsEachTime,
     RenewsNothing,
+    RequestsForAnother,
+    RequestsNothing,
     UnavailableInsteadOfRefused,
 }
 
@@ -165,6 +167,14 @@ async fn every_lie_fails_the_check_that_names_it() {
         (
             Lie::RenewsNothing,
             "renew: makes another root with another key",
+        ),
+        (
+            Lie::RequestsForAnother,
+            "root csr: has the root's name and key, if there is one",
+        ),
+        (
+            Lie::RequestsNothing,
+            "root csr: there is one if it is claimed, else none",
         ),
         (
             Lie::IgnoresOwnRoots,
@@ -309,6 +319,21 @@ impl CaProvider for Liar {
         request: &SignIntermediateRequest,
     ) -> Result<CertificateDer<'static>, ProviderError> {
         self.inner.sign_intermediate(request).await
+    }
+
+    async fn root_csr(
+        &self,
+    ) -> Result<Option<CertificateSigningRequestDer<'static>>, ProviderError> {
+        match self.lie {
+            Lie::RequestsForAnother => {
+                let another = BuiltIn::new();
+                let request = fixture::root_request(KeySpec::EcP256);
+                another.root(&request).await?;
+                another.root_csr().await
+            }
+            Lie::RequestsNothing => Ok(None),
+            _ => self.inner.root_csr().await,
+        }
     }
 
     async fn cross_sign(

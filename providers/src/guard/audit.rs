@@ -6,7 +6,9 @@ use chancery_core::{
     CaPolicy, CheckedIntermediate, CheckedLeaf, CheckedRoot, IntermediateExpectation, Issuer,
     LeafExpectation, LeafPolicy, Secret, SignatureCheck, SpiffeId, Timestamp, Violation,
 };
-use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
+use rustls_pki_types::{
+    CertificateDer, CertificateSigningRequestDer, SignatureVerificationAlgorithm,
+};
 
 use crate::{
     AcceptIntermediateRequest, CrossSignRequest, IntermediateAnswer, LeafRequest, ProviderError,
@@ -279,6 +281,36 @@ impl Auditor {
         };
         self.check_ca(&signed, &expected)?;
         Ok(signed)
+    }
+
+    /// A request for the root has the root's name and was made with its key.
+    pub(super) fn root_csr(
+        &self,
+        csr: Option<CertificateSigningRequestDer<'static>>,
+    ) -> Result<Option<CertificateSigningRequestDer<'static>>, ProviderError> {
+        if let Some(csr) = &csr {
+            let root = self.known_root()?;
+            root.issuer()
+                .check_own_request(csr, self.algorithms)
+                .map_err(ProviderError::violating)?;
+        }
+        Ok(csr)
+    }
+
+    /// A request that comes with a foreign root is that root's. Asked before the provider is,
+    /// which may sign whatever the request says.
+    pub(super) fn signable(&self, request: &CrossSignRequest) -> Result<(), ProviderError> {
+        let Some(csr) = &request.csr else {
+            return Ok(());
+        };
+        CheckedRoot::restore(&request.root)
+            .and_then(|root| root.issuer().check_own_request(csr, self.algorithms))
+            .map_err(|violation| {
+                ProviderError::refused(format!(
+                    "the request that came with the root to cross-sign is not the root's: \
+                     {violation}"
+                ))
+            })
     }
 
     /// A cross-signed root has the foreign root's name, key and key identifier, else no chain

@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chancery_core::{CheckedLeaf, Secret, SignatureCheck, Timestamp};
-use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
+use rustls_pki_types::{
+    CertificateDer, CertificateSigningRequestDer, SignatureVerificationAlgorithm,
+};
 
 use self::attempts::Attempts;
 use self::audit::Auditor;
@@ -100,6 +102,7 @@ impl Deadlines {
             Operation::AcceptIntermediate
             | Operation::CleanUp
             | Operation::CrossSign
+            | Operation::RootCsr
             | Operation::SignIntermediate => self.other,
         }
     }
@@ -306,11 +309,22 @@ impl<P: CaProvider> CaProvider for Guard<P> {
         .await
     }
 
+    async fn root_csr(
+        &self,
+    ) -> Result<Option<CertificateSigningRequestDer<'static>>, ProviderError> {
+        self.call(Operation::RootCsr, move || async move {
+            let csr = self.provider.root_csr().await?;
+            self.auditor.root_csr(csr)
+        })
+        .await
+    }
+
     async fn cross_sign(
         &self,
         request: &CrossSignRequest,
     ) -> Result<CertificateDer<'static>, ProviderError> {
         self.call(Operation::CrossSign, move || async move {
+            self.auditor.signable(request)?;
             let signed = self.provider.cross_sign(request).await?;
             self.auditor.cross_signed(request, signed)
         })

@@ -1,28 +1,33 @@
 //! Another CA's root under this one's.
 //!
+//! `sign-intermediate` takes name, key and extensions from a CSR, if it is told to. Whoever holds
+//! the root's key can make one.
+//!
 //! `sign-self-issued` puts our key and name over a certificate and changes nothing else, so
 //! that name, key, identifier and usages stay to the byte; but serial and validity stay too, and
 //! if both roots have the same name even whose key has signed. It does not ask whether the
 //! certificate is signed. So it is given one that is not: the foreign root with the serial, the
 //! validity and the authority key identifier that are wanted.
 
-use chancery_core::{CertificateSummary, CheckedRoot, Serial, Timestamp};
+use chancery_core::{CheckedRoot, Serial, Timestamp};
 use rustls_pki_types::CertificateDer;
 
 use super::der::{self, GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME};
-use super::endpoints::{RequestForKey, SignRequest, SignSelfIssued};
+use super::endpoints::{SignRequest, SignSelfIssued};
 use super::held::{Root, read};
-use super::intermediate::{Requested, Signed};
+use super::intermediate::Signed;
 use super::issuers;
 use super::pem;
-use super::root::CA_BACKDATED;
+use super::root::backdated;
+use super::root_csr;
 use super::session::Session;
-use crate::{CrossSignRequest, ProviderError};
+use crate::{CrossSignRequest, ErrorKind, ProviderError};
 
 /// Signs the foreign root.
 ///
 /// One whose key is in the root mount, as after a change of nothing but the key, asks for it in a
-/// CSR, which takes no `sudo`. Any other is signed as it stands, if `any_root` is allowed.
+/// CSR, and so does one that came with a request; neither takes `sudo`. Any other is signed as it
+/// stands, if `any_root` is allowed.
 pub(super) async fn cross_sign(
     session: &Session,
     root: &Root,
@@ -40,18 +45,38 @@ pub(super) async fn cross_sign(
         )));
     }
     if let Some(key_id) = neighbour(session, root, &request.root).await?
-        && let Some(signed) = by_request(session, root, request, key_id, end).await?
+        && let Some(csr) =
+            root_csr::of_key(session, &root.signer.place, &request.root, key_id).await?
+        && let Some(signed) = by_request(session, root, request, csr, end).await?
     {
         return Ok(signed);
     }
+    if let Some(csr) = &request.csr {
+        let csr = pem::of_request(csr);
+        match by_request(session, root, request, csr, end).await {
+            Ok(None) => {}
+            // What is not signed so may be signed the other way.
+            Err(error) if any_root && error.kind() == ErrorKind::Refused => {}
+            Ok(Some(signed)) => return Ok(signed),
+            Err(error) => return Err(error),
+        }
+    }
     if !any_root {
-        let place = &root.signer.place.mount;
-        return Err(ProviderError::refused(format!(
-            "the Vault token may not sign the roots of other CAs, add to its policy:\n\n\
-             path \"{place}/issuer/+/sign-self-issued\" {{ capabilities = [\"sudo\", \"update\"] }}\n"
-        )));
+        return Err(lacks_sudo(&root.signer.place.mount, request));
     }
     as_it_stands(session, root, request, [begin, end]).await
+}
+
+fn lacks_sudo(mount: &str, request: &CrossSignRequest) -> ProviderError {
+    let why = match request.csr {
+        Some(_) => "what Vault makes of the request for this root cannot stand in for it",
+        None => "this root comes without a request made with its key",
+    };
+    ProviderError::refused(format!(
+        "{why}, and the Vault token may not sign a root of another CA as it stands, add to its \
+         policy:\n\npath \"{mount}/issuer/+/sign-self-issued\" {{ capabilities = [\"sudo\", \
+         \"update\"] }}\n"
+    ))
 }
 
 /// The id of the foreign root's key, if that is in the mount of this root.
@@ -73,40 +98,26 @@ async fn neighbour(
     Ok(None)
 }
 
-/// `None` if what comes of it has not the foreign root's name to the byte, as when that holds
-/// more than Vault writes.
+/// `None` if what comes of it cannot stand in for the foreign root: HashiCorp's Vault, say, writes
+/// a name anew.
 async fn by_request(
     session: &Session,
     root: &Root,
     request: &CrossSignRequest,
-    key_id: String,
+    csr: String,
     end: Timestamp,
 ) -> Result<Option<CertificateDer<'static>>, ProviderError> {
     let place = &root.signer.place;
     let foreign = read(&request.root)?;
-    let summary = CertificateSummary::inspect(&request.root).map_err(ProviderError::violating)?;
-    let Some(common_name) = summary.subject.strip_prefix("CN=") else {
-        return Ok(None);
-    };
-    let call = RequestForKey {
-        mount: place.mount.clone(),
-        common_name: common_name.to_owned(),
-        exclude_cn_from_sans: true,
-        key_ref: key_id,
-        uri_sans: summary.uris,
-    };
-    let requested: Requested = match session.call(place, call).await {
-        Ok(requested) => requested,
-        // An administrator's token may lack this right and have the other.
-        Err(failure) if failure.is_forbidden() => return Ok(None),
-        Err(failure) => return Err(session.explain(failure).await),
-    };
+    let path_length = foreign.path_length().map(i32::try_from);
     let call = SignRequest {
         mount: place.mount.clone(),
         issuer: root.signer.issuer_id.clone(),
-        csr: requested.csr,
+        csr,
+        max_path_length: path_length.and_then(Result::ok).unwrap_or(-1),
         not_after: end.to_string(),
-        not_before_duration: CA_BACKDATED.to_owned(),
+        not_before_duration: backdated(request.validity.not_before, &root.issuer),
+        skid: foreign.subject_key_id().to_string(),
         use_csr_values: true,
     };
     let signed: Signed = match session.call(place, call).await {

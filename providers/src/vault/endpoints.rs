@@ -109,8 +109,12 @@ pub(super) struct SignRequest {
     #[endpoint(skip)]
     pub(super) issuer: String,
     pub(super) csr: String,
+    /// -1 for none: it is the one thing that is not taken from the CSR.
+    pub(super) max_path_length: i32,
     pub(super) not_after: String,
     pub(super) not_before_duration: String,
+    /// The subject key identifier, if the CSR names none.
+    pub(super) skid: String,
     pub(super) use_csr_values: bool,
 }
 

@@ -3,7 +3,7 @@
 use super::session::Session;
 use crate::{Finding, Stops};
 
-pub(super) async fn of(session: &Session, cross_signs: bool) -> Vec<Finding> {
+pub(super) async fn of(session: &Session, any_root: bool) -> Vec<Finding> {
     let mut findings = vec![match session.outlook().await {
         Ok(None) => Finding::new(
             "Vault token",
@@ -29,11 +29,12 @@ pub(super) async fn of(session: &Session, cross_signs: bool) -> Vec<Finding> {
             Stops::Signing,
         ),
     }];
-    if !cross_signs {
+    if !any_root {
         findings.push(Finding::new(
             "Vault token",
-            "it may not sign roots of other CAs: a change to another CA is refused until it may",
-            "before you leave this Vault, add the policy line for `sign-self-issued` \
+            "it signs roots of other CAs only from a request made with their key: a change to a \
+             CA that makes none, as an offline root or a plugin, is refused",
+            "before such a change, add the policy line for `sign-self-issued` \
              (providers/docs/vault.md)",
             None,
             Stops::Rotation,

@@ -9,7 +9,7 @@ use super::endpoints::SignIntermediate;
 use super::held::{Authority, Intermediate, Root};
 use super::issuers::{self, Listed};
 use super::pem;
-use super::root::{CA_BACKDATED, key_parameters};
+use super::root::{backdated, key_parameters};
 use super::session::Session;
 use crate::{IntermediateRequest, IntermediateTemplate, ProviderError};
 
@@ -184,7 +184,7 @@ pub(super) async fn sign(
         exclude_cn_from_sans: true,
         max_path_length: i32::from(template.path_length),
         not_after: end.to_string(),
-        not_before_duration: CA_BACKDATED.to_owned(),
+        not_before_duration: backdated(template.validity.not_before, &root.issuer),
         uri_sans: vec![template.uri.clone()],
     };
     match session.call::<Signed>(&root.signer.place, call).await {

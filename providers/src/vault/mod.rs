@@ -22,6 +22,7 @@ mod pem;
 mod preflight;
 mod redact;
 mod root;
+mod root_csr;
 mod session;
 mod set_up;
 mod state;
@@ -33,14 +34,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use chancery_core::{KeyKind, Secret};
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 use tokio::sync::Mutex;
 
 use self::held::{Held, Intermediate, Root};
 pub(crate) use self::options::check_options;
+use self::preflight::Abilities;
 pub use self::preflight::{VaultRights, vault_policy};
 use self::session::Session;
-use self::set_up::CrossSigns;
 use crate::{
     AcceptIntermediateRequest, CaProvider, Capabilities, CleanUpRequest, ConfigureRequest,
     CrossSignRequest, Description, Finding, IntermediateAnswer, IntermediateRequest, KeySpec,
@@ -62,7 +63,7 @@ pub struct Vault {
 /// What `configure` has set up.
 struct Configured {
     session: Session,
-    cross_signs: CrossSigns,
+    abilities: Abilities,
 }
 
 impl Vault {
@@ -77,6 +78,12 @@ impl Vault {
             .as_ref()
             .map(|configured| &configured.session)
             .ok_or_else(|| ProviderError::refused("Vault is not configured yet"))
+    }
+
+    /// What the token may do; all of it before it is known.
+    fn abilities(&self) -> Abilities {
+        let configured = self.configured.as_ref();
+        configured.map_or(Abilities::ALL, |configured| configured.abilities)
     }
 
     fn held(&self) -> Held {
@@ -97,19 +104,18 @@ impl CaProvider for Vault {
     fn describe(&self) -> Description {
         let held = self.held();
         let direct = held.root.is_none_or(|root| root.is_direct());
-        let allowed = self
-            .configured
-            .as_ref()
-            .is_none_or(|configured| configured.cross_signs != CrossSigns::None);
+        let abilities = self.abilities();
         Description::new(
             NAME,
             Capabilities {
-                cross_sign: direct && allowed,
+                cross_sign: direct,
                 sign_intermediate: direct,
                 external_intermediate: false,
                 own_intermediate: true,
                 import_root: false,
                 chooses_serials: false,
+                root_csr: direct && abilities.root_csr,
+                needs_root_csr: !abilities.any_root,
                 keys: KEYS.to_vec(),
             },
         )
@@ -120,7 +126,7 @@ impl CaProvider for Vault {
         self.hold(ready.held);
         self.configured = Some(Configured {
             session: ready.session,
-            cross_signs: ready.cross_signs,
+            abilities: ready.abilities,
         });
         Ok(())
     }
@@ -200,17 +206,24 @@ impl CaProvider for Vault {
         intermediate::sign(session, &root, &csr, &request.template).await
     }
 
+    async fn root_csr(
+        &self,
+    ) -> Result<Option<CertificateSigningRequestDer<'static>>, ProviderError> {
+        let session = self.session()?;
+        let root = self.held().root()?;
+        if !root.is_direct() {
+            return Ok(None);
+        }
+        root_csr::of_root(session, &root).await
+    }
+
     async fn cross_sign(
         &self,
         request: &CrossSignRequest,
     ) -> Result<CertificateDer<'static>, ProviderError> {
         let session = self.session()?;
         let root = direct(self.held().root()?)?;
-        let any_root = self
-            .configured
-            .as_ref()
-            .is_some_and(|configured| configured.cross_signs == CrossSigns::Any);
-        cross_sign::cross_sign(session, &root, request, any_root).await
+        cross_sign::cross_sign(session, &root, request, self.abilities().any_root).await
     }
 
     async fn clean_up(&self, request: &CleanUpRequest) -> Result<(), ProviderError> {
@@ -225,8 +238,7 @@ impl CaProvider for Vault {
     async fn findings(&self) -> Vec<Finding> {
         match &self.configured {
             Some(configured) => {
-                let any = matches!(configured.cross_signs, CrossSigns::Any);
-                findings::of(&configured.session, any).await
+                findings::of(&configured.session, configured.abilities.any_root).await
             }
             None => Vec::new(),
         }

@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chancery_core::{certificates_from_pem, certificates_to_pem};
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 
 use crate::ProviderError;
 
@@ -22,6 +23,12 @@ pub(super) fn certificate(pem: &str) -> Result<CertificateDer<'static>, Provider
 pub(super) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, ProviderError> {
     let found = certificates_from_pem(pem.as_bytes()).map_err(ProviderError::violating)?;
     Ok(found.into_iter().map(CertificateDer::from).collect())
+}
+
+/// The first certificate signing request in `pem`.
+pub(super) fn request(pem: &str) -> Result<CertificateSigningRequestDer<'static>, ProviderError> {
+    CertificateSigningRequestDer::from_pem_slice(pem.as_bytes())
+        .map_err(|_error| ProviderError::broken("Vault answered with no request in PEM"))
 }
 
 pub(super) fn of_certificate(der: &[u8]) -> String {

@@ -31,15 +31,17 @@ enum Which {
 #[derive(Clone, Copy, PartialEq)]
 enum When {
     Always,
-    /// To leave for another provider's root. Done without, if it must be.
-    CrossSigning,
+    /// To sign the root of a CA that makes no request for it. Done without, if it must be.
+    AnyRoot,
     /// If Chancery makes the mount.
     MakingMounts,
     /// If Chancery makes the root.
     MakingRoots,
+    /// To make a request for the root. Done without if an administrator has made that.
+    RequestingRoots,
 }
 
-use When::{Always, CrossSigning, MakingMounts, MakingRoots};
+use When::{Always, AnyRoot, MakingMounts, MakingRoots, RequestingRoots};
 use Which::{Intermediate, Root};
 
 const MOUNT: &[&str] = &["create", "delete", "read", "update"];
@@ -49,7 +51,13 @@ const TABLE: [Access; 21] = [
     access(Root, true, "", MOUNT, MakingMounts),
     access(Root, true, "/tune", UPDATE, MakingMounts),
     access(Root, false, "/config/issuers", &["read"], Always),
-    access(Root, false, "/intermediate/cross-sign", UPDATE, MakingRoots),
+    access(
+        Root,
+        false,
+        "/intermediate/cross-sign",
+        UPDATE,
+        RequestingRoots,
+    ),
     access(Root, false, "/issuer/+", &["delete"], MakingRoots),
     access(Root, false, "/issuer/+/sign-intermediate", UPDATE, Always),
     access(
@@ -57,7 +65,7 @@ const TABLE: [Access; 21] = [
         false,
         "/issuer/+/sign-self-issued",
         &["sudo", "update"],
-        CrossSigning,
+        AnyRoot,
     ),
     access(Root, false, "/issuers", &["list"], Always),
     access(Root, false, "/key/+", &["delete"], MakingRoots),
@@ -126,18 +134,43 @@ pub struct VaultRights {
     pub mounts: bool,
     /// It makes roots in the root mount; else it uses the one that is there.
     pub roots: bool,
-    /// It signs another provider's root, so that leaving Vault breaks no connection. Takes
-    /// `sudo` on one path.
-    pub cross_signing: bool,
+    /// It signs also the root of a CA that makes no request for it, as of an offline root or of a
+    /// plugin, so that leaving Vault for that breaks no connection. Takes `sudo` on one path.
+    pub any_root: bool,
+}
+
+/// What a token may do beyond what it must.
+#[derive(Clone, Copy)]
+pub(super) struct Abilities {
+    /// Sign another CA's root that comes without a request.
+    pub(super) any_root: bool,
+    /// Make a request for the root.
+    pub(super) root_csr: bool,
+}
+
+impl Abilities {
+    pub(super) const ALL: Self = Self {
+        any_root: true,
+        root_csr: true,
+    };
+
+    /// What is not there for want of a right; `None` if nothing can be done without that.
+    const fn of(&mut self, when: When) -> Option<&mut bool> {
+        match when {
+            AnyRoot => Some(&mut self.any_root),
+            RequestingRoots => Some(&mut self.root_csr),
+            Always | MakingMounts | MakingRoots => None,
+        }
+    }
 }
 
 impl VaultRights {
     const fn need(self, when: When) -> bool {
         match when {
             Always => true,
-            CrossSigning => self.cross_signing,
+            AnyRoot => self.any_root,
             MakingMounts => self.mounts,
-            MakingRoots => self.roots,
+            MakingRoots | RequestingRoots => self.roots,
         }
     }
 }
@@ -165,7 +198,7 @@ impl Access {
     }
 }
 
-/// Asks whether the token has the rights for both mounts; gives whether it can cross-sign.
+/// Asks whether the token has the rights for both mounts; gives what it has besides.
 ///
 /// # Errors
 /// `Unauthorised` with the lines that its policy lacks.
@@ -173,9 +206,9 @@ pub(super) async fn check(
     session: &Session,
     root: VaultRights,
     intermediate: VaultRights,
-) -> Result<bool, ProviderError> {
+) -> Result<Abilities, ProviderError> {
     let mut missing: Vec<(String, Vec<&'static str>)> = Vec::new();
-    let mut cross_signs = true;
+    let mut abilities = Abilities::ALL;
     let places = [
         (Root, &session.root, root),
         (Intermediate, &session.intermediate, intermediate),
@@ -183,7 +216,8 @@ pub(super) async fn check(
     for (mount, place, rights) in places {
         let asked: Vec<&Access> = TABLE
             .iter()
-            .filter(|access| access.mount == mount && rights.need(access.when))
+            .filter(|access| access.mount == mount)
+            .filter(|access| rights.need(access.when) || abilities.of(access.when).is_some())
             .collect();
         let paths = asked.iter().map(|access| example(access, place)).collect();
         let found: BTreeMap<String, Value> =
@@ -196,15 +230,16 @@ pub(super) async fn check(
             if lacks.is_empty() {
                 continue;
             }
-            if access.when == CrossSigning {
-                cross_signs = false;
+            let needed = rights.need(access.when);
+            if let Some(ability) = abilities.of(access.when).filter(|_| !needed) {
+                *ability = false;
             } else {
                 missing.push((access.path_in(&place.mount), lacks));
             }
         }
     }
     if missing.is_empty() {
-        return Ok(cross_signs);
+        return Ok(abilities);
     }
     let lines = missing
         .iter()

@@ -1,6 +1,6 @@
 //! The root: one that is there, or one that is made in Vault and never leaves it.
 
-use chancery_core::{CertificateSummary, KeyKind, OperationId};
+use chancery_core::{CertificateSummary, Issuer, KeyKind, OperationId, Timestamp};
 use rustls_pki_types::CertificateDer;
 use serde::Deserialize;
 
@@ -147,7 +147,7 @@ async fn generate(session: &Session, request: &RootRequest) -> Result<Root, Prov
         key_name: name,
         key_type: key_type.to_owned(),
         not_after: template.validity.not_after.to_string(),
-        not_before_duration: CA_BACKDATED.to_owned(),
+        not_before_duration: format!("{CA_BACKDATED}s"),
         uri_sans: vec![template.uri.clone()],
     };
     let made: Generated = match session.call(&session.root, call).await {
@@ -171,5 +171,15 @@ pub(super) const fn key_parameters(key: KeySpec) -> (&'static str, u32) {
     }
 }
 
-/// More than leafs are, so that none is older than its issuer.
-pub(super) const CA_BACKDATED: &str = "60s";
+/// How far back Vault dates a CA under `issuer` that is wanted from `wanted` on, which is
+/// [`CA_BACKDATED`] ago: no further than since the issuer began, which an administrator may have
+/// made a moment ago.
+pub(super) fn backdated(wanted: Timestamp, issuer: &Issuer) -> String {
+    let too_early = issuer.not_before().saturating_since(wanted).as_secs();
+    // Vault takes zero for its default.
+    let seconds = CA_BACKDATED.saturating_sub(too_early).max(1);
+    format!("{seconds}s")
+}
+
+/// In seconds; more than leafs are, so that none is older than its issuer.
+const CA_BACKDATED: u64 = 60;

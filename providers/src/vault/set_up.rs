@@ -4,7 +4,7 @@ use super::held::Held;
 use super::issuers::{self, Listed};
 use super::mounts;
 use super::options::Place;
-use super::preflight::{self, VaultRights};
+use super::preflight::{self, Abilities, VaultRights};
 use super::session::Session;
 use super::state;
 use crate::{ConfigureRequest, ProviderError};
@@ -13,17 +13,8 @@ use crate::{ConfigureRequest, ProviderError};
 pub(super) struct Ready {
     pub(super) session: Session,
     pub(super) held: Held,
-    /// Which roots the token may cross-sign.
-    pub(super) cross_signs: CrossSigns,
-}
-
-/// Which roots can be signed by ours.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum CrossSigns {
-    Any,
-    None,
-    /// Those that this provider makes in its root mount.
-    Own,
+    /// What the token may do beyond what it must.
+    pub(super) abilities: Abilities,
 }
 
 /// What is in Vault before anything is done.
@@ -55,14 +46,14 @@ pub(super) async fn set_up(request: &ConfigureRequest) -> Result<Ready, Provider
             session.root.mount
         )));
     }
-    let cross_signs = preflight(&session, &held, &seen).await?;
+    let abilities = preflight(&session, &held, &seen).await?;
     make_mounts(&session, &mut held, &seen).await?;
     mounts::keep_role(&session).await?;
     verify(&session, &mut held, same_server).await?;
     Ok(Ready {
         session,
         held,
-        cross_signs,
+        abilities,
     })
 }
 
@@ -99,7 +90,7 @@ async fn preflight(
     session: &Session,
     held: &Held,
     seen: &Seen,
-) -> Result<CrossSigns, ProviderError> {
+) -> Result<Abilities, ProviderError> {
     let makes =
         |place: &Place, there: &Option<Vec<Listed>>| there.is_none() || held.made.contains(place);
     let administered = match &held.root {
@@ -109,19 +100,14 @@ async fn preflight(
     let rights = |mounts| VaultRights {
         mounts,
         roots: !administered,
-        cross_signing: true,
+        any_root: false,
     };
-    let any = preflight::check(
+    preflight::check(
         session,
         rights(makes(&session.root, &seen.root)),
         rights(makes(&session.intermediate, &seen.intermediate)),
     )
-    .await?;
-    Ok(match (any, administered) {
-        (true, _) => CrossSigns::Any,
-        (false, false) => CrossSigns::Own,
-        (false, true) => CrossSigns::None,
-    })
+    .await
 }
 
 /// Whether somebody else has put a root into the mount.

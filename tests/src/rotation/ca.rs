@@ -132,6 +132,17 @@ impl Ca {
             .await
     }
 
+    /// What a new root on the same provider would mean; nothing is done.
+    ///
+    /// # Errors
+    /// [`RotationError::Agent`] with what the agent answered.
+    pub async fn plan(&self) -> Result<Value, RotationError> {
+        let path = "/v1/chancery/ca/rotate";
+        let body = json!({"DryRun": true});
+        let answer = self.api.call("PUT", path, Some(&body)).await;
+        Ok(answer.map_err(AgentError::from)?.checked()?)
+    }
+
     async fn order(&self, body: &Value) -> Result<(), RotationError> {
         let path = "/v1/chancery/ca/rotate";
         let answer = self.api.call("PUT", path, Some(body)).await;

@@ -1,5 +1,7 @@
 //! Roots and intermediates that have passed the policy.
 
+mod request;
+
 use sha1::{Digest as _, Sha1};
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::SubjectPublicKeyInfo;

@@ -9,7 +9,7 @@ use chancery_core::{
 use chancery_providers::{OptionMap, SecretOptions, check_secrets, same_name, split_secrets};
 use serde_json::Value;
 
-use super::{AuthorityFailure, AuthorityHost, configuration, lock};
+use super::{AuthorityFailure, AuthorityHost, Incarnation, configuration, lock};
 use crate::random::{self, NoRandomness};
 use crate::server::SubmitError;
 
@@ -266,11 +266,12 @@ impl AuthorityHost {
     }
 
     /// Sets up the provider as it would be, so that what is wrong is said before anything changes.
+    /// `None` if the provider that signs is configured so already.
     pub(super) async fn check(
         &self,
         wanted: &CaConfiguration,
         cause: RotationCause,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<Option<Incarnation>, ChangeError> {
         let view = self.inner.server.view();
         let authority = view.state().authority();
         let Some(record) = authority.record() else {
@@ -282,16 +283,16 @@ impl AuthorityHost {
                 && current.secrets == wanted.secrets
         });
         if same && cause == RotationCause::Configured {
-            return Ok(());
+            return Ok(None);
         }
         let memory: Option<Memory> = authority
             .configuration()
             .filter(|current| current.provider == wanted.provider)
             .and_then(|_| authority.memory(record.stage.epoch()));
         // Not kept: the rotation sets up its own, for its own epoch.
-        self.configure(record.newest_epoch.next(), wanted, memory.as_ref())
-            .await?;
-        Ok(())
+        let epoch = record.newest_epoch.next();
+        let made = self.configure(epoch, wanted, memory.as_ref()).await?;
+        Ok(Some(made))
     }
 
     async fn outcome(&self, epoch: Epoch) -> Result<Changed, ChangeError> {

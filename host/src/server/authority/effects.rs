@@ -1,11 +1,11 @@
 //! One effect, carried out.
 
 use chancery_core::{
-    Authority, AuthorityCommand, Caller, Command, Effect, OperationId, RotationCause,
+    Authority, AuthorityCommand, Caller, Command, Effect, OperationId, Rotation, RotationCause,
     SignatureCheck,
 };
 use chancery_providers::{CaProvider as _, CleanUpRequest, CleanUpScope, signature_check};
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 
 use super::issuer::Order;
 use super::{AuthorityFailure, AuthorityHost, lock};
@@ -216,7 +216,11 @@ impl AuthorityHost {
         let memory = authority.memory(*by);
         let signed = match self.incarnation(*by, configuration, memory.as_ref()).await {
             Ok(signer) if signer.guard.describe().capabilities.cross_sign => {
-                self.cross_sign(&signer, &effect).await
+                let csr = match signer.guard.describe().capabilities.needs_root_csr {
+                    true => self.root_csr(authority, rotation).await,
+                    false => None,
+                };
+                self.cross_sign(&signer, &effect, csr).await
             }
             Ok(_) => Err(AuthorityFailure::NoCrossSigning),
             Err(error) => Err(error),
@@ -231,6 +235,30 @@ impl AuthorityHost {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// A request for the new root by its own CA. Without one the signer does what it can.
+    async fn root_csr(
+        &self,
+        authority: &Authority,
+        rotation: &Rotation,
+    ) -> Option<CertificateSigningRequestDer<'static>> {
+        let epoch = rotation.epoch;
+        let memory = authority.memory(epoch);
+        let made = async {
+            let new = self
+                .incarnation(epoch, &rotation.configuration, memory.as_ref())
+                .await?;
+            let csr = new.guard.root_csr().await;
+            csr.map_err(|error| AuthorityFailure::Provider {
+                provider: new.provider(),
+                error,
+            })
+        };
+        made.await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the new CA makes no request for its root");
+            None
+        })
     }
 
     async fn clean_up(&self, effect: Effect) -> Result<AuthorityCommand, AuthorityFailure> {
@@ -281,6 +309,6 @@ fn is_at_home(authority: &Authority) -> bool {
     })
 }
 
-fn rotation(authority: &Authority) -> Option<&chancery_core::Rotation> {
+fn rotation(authority: &Authority) -> Option<&Rotation> {
     authority.record()?.rotation.as_deref()
 }

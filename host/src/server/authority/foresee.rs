@@ -5,7 +5,7 @@ use std::time::Duration;
 use chancery_core::{Authority, RotationCause, Timestamp};
 use chancery_providers::{CaProvider as _, ErrorKind, ProviderError, same_name};
 
-use super::{AuthorityFailure, AuthorityHost, Change, ChangeError};
+use super::{AuthorityFailure, AuthorityHost, Change, ChangeError, Incarnation};
 
 /// What can be said of a change before it is begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,16 +44,17 @@ impl AuthorityHost {
             ))
             .into());
         }
-        self.check(&wanted, change.cause).await?;
-        let cross_signs = self.cross_signs().await;
+        let new = self.check(&wanted, change.cause).await?;
+        let linked = self.could_link(new.as_ref()).await;
+        let cross_signs = linked.is_ok();
         let view = self.server().view();
         let authority = view.state().authority();
         let other_provider = authority
             .configuration()
             .is_some_and(|current| current.provider != wanted.provider);
         let certain = other_provider || change.cause.wants_new_root();
-        if certain && !cross_signs && !change.force {
-            return Err(AuthorityFailure::NoCrossSigning.into());
+        if certain && !change.force {
+            linked?;
         }
         let age = authority
             .configuration()
@@ -67,19 +68,33 @@ impl AuthorityHost {
         }))
     }
 
-    /// Whether who signs now could sign a new root; `false` if it cannot even be reached.
-    async fn cross_signs(&self) -> bool {
+    /// That who signs now could sign the root of `new`, or its own next one; it could not if it
+    /// cannot even be reached.
+    async fn could_link(&self, new: Option<&Incarnation>) -> Result<(), AuthorityFailure> {
         let view = self.server().view();
         let authority = view.state().authority();
         let (Some(record), Some(configuration)) = (authority.record(), authority.configuration())
         else {
-            return false;
+            return Err(AuthorityFailure::NotFounded);
         };
         let epoch = record.stage.epoch();
         let memory = authority.memory(epoch);
-        self.incarnation(epoch, configuration, memory.as_ref())
+        let signer = self
+            .incarnation(epoch, configuration, memory.as_ref())
             .await
-            .is_ok_and(|signer| signer.guard.describe().capabilities.cross_sign)
+            .map_err(|_unreachable| AuthorityFailure::NoCrossSigning)?;
+        let can = signer.guard.describe().capabilities;
+        let new = new.unwrap_or(&signer);
+        if !can.cross_sign {
+            return Err(AuthorityFailure::NoCrossSigning);
+        }
+        if can.needs_root_csr && !new.guard.describe().capabilities.root_csr {
+            return Err(AuthorityFailure::NoRootRequest {
+                signer: signer.provider(),
+                new: new.provider(),
+            });
+        }
+        Ok(())
     }
 }
 

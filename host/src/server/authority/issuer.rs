@@ -8,7 +8,7 @@ use chancery_providers::{
     AcceptIntermediateRequest, CaProvider as _, CrossSignRequest, IntermediateAnswer,
     IntermediateRequest, IntermediateTemplate, ProviderError, RootRequest, RootTemplate, Validity,
 };
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 
 use super::desk::leaf_serial;
 use super::{AuthorityFailure, AuthorityHost, Incarnation};
@@ -147,11 +147,12 @@ impl AuthorityHost {
         accepted.map_err(|error| failed(&incarnation.provider(), error))
     }
 
-    /// Has the incarnation that signs now sign the new root.
+    /// Has the incarnation that signs now sign the new root, with the request that came with it.
     pub(super) async fn cross_sign(
         &self,
         by: &Incarnation,
         effect: &Effect,
+        csr: Option<CertificateSigningRequestDer<'static>>,
     ) -> Result<AuthorityCommand, AuthorityFailure> {
         let Effect::CrossSign {
             epoch,
@@ -168,6 +169,7 @@ impl AuthorityHost {
         let now = self.inner.server.clock().now().wall;
         let request = CrossSignRequest {
             root: CertificateDer::from(root.as_bytes().to_vec()),
+            csr,
             serial: leaf_serial()?,
             validity: Validity {
                 not_after: *not_after,

@@ -53,6 +53,19 @@ pub enum AuthorityFailure {
          ForceWithoutCrossSigningSet but this may cause disruption - see documentation for more."
     )]
     NoCrossSigning,
+    /// Who signs now signs another root only from a request, and who follows makes none.
+    #[error(
+        "the CA provider {signer:?} signs the root of another CA only from a request made with \
+         that root's key, and {new:?} makes none as it is configured: `chancery doctor` says which \
+         right would mend that; or try again with ForceWithoutCrossSigning, which leaves peers \
+         with older roots behind"
+    )]
+    NoRootRequest {
+        /// The provider that signs now.
+        signer: String,
+        /// The provider that would follow.
+        new: String,
+    },
     /// There is no trust domain yet.
     #[error("cluster has no CA bootstrapped yet")]
     NotFounded,
@@ -104,7 +117,7 @@ impl AuthorityFailure {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::NoCrossSigning | Self::Trial(_) => false,
+            Self::NoCrossSigning | Self::NoRootRequest { .. } | Self::Trial(_) => false,
             // What the provider made does not do; it would not do the next time either.
             Self::Submit(SubmitError::Refused(ProposeError::Authority(
                 AuthorityError::LinkEnds { .. }

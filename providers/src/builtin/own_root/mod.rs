@@ -73,6 +73,14 @@ impl Source {
         }
     }
 
+    /// Whether the root's key is here.
+    pub(super) const fn has_root_key(&self) -> bool {
+        match self {
+            Self::Made(_) | Self::Key(_) | Self::Root(_) => true,
+            Self::Chain(_) | Self::Offline(_) => false,
+        }
+    }
+
     /// The root, if the operator gave it.
     pub(super) fn given_root(&self) -> Option<&CertificateDer<'static>> {
         match self {

@@ -1,3 +1,4 @@
+pub(super) mod root_csr;
 mod rotations;
 
 use std::time::Duration;
@@ -629,6 +630,7 @@ async fn a_state_that_cannot_be_read_is_named_without_quoting_it() {
 fn cross(root: &CertificateDer<'_>) -> CrossSignRequest {
     CrossSignRequest {
         root: root.clone().into_owned(),
+        csr: None,
         serial: serial(12),
         validity: validity(168),
     }

@@ -1,6 +1,7 @@
 mod breaker;
 mod observer;
 mod own_root;
+mod root_csr;
 mod vouched;
 
 use std::collections::VecDeque;
@@ -28,6 +29,8 @@ struct Scripted {
     vouches: Option<Vec<u8>>,
     /// Whether it says that it does not take serial numbers.
     no_serials: bool,
+    /// Which request it gives out as its root's.
+    csr: Option<CertificateSigningRequestDer<'static>>,
 }
 
 impl Scripted {
@@ -107,6 +110,16 @@ impl CaProvider for Scripted {
         request: &SignIntermediateRequest,
     ) -> Result<CertificateDer<'static>, ProviderError> {
         self.inner.sign_intermediate(request).await
+    }
+
+    async fn root_csr(
+        &self,
+    ) -> Result<Option<CertificateSigningRequestDer<'static>>, ProviderError> {
+        self.play().await?;
+        match &self.csr {
+            Some(csr) => Ok(Some(csr.clone())),
+            None => self.inner.root_csr().await,
+        }
     }
 
     async fn cross_sign(

@@ -262,6 +262,8 @@ fn everything() -> Capabilities {
         own_intermediate: true,
         import_root: true,
         chooses_serials: true,
+        root_csr: false,
+        needs_root_csr: false,
         keys: vec![
             KeySpec::EcP256,
             KeySpec::EcP384,

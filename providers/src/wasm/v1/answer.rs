@@ -71,7 +71,7 @@ pub(super) fn capabilities(said: wit::Capabilities) -> Capabilities {
         own_intermediate: has(wit::Capabilities::OWN_INTERMEDIATE),
         import_root: has(wit::Capabilities::IMPORT_ROOT),
         chooses_serials: has(wit::Capabilities::CHOOSES_SERIALS),
-        keys: Vec::new(),
+        ..Capabilities::default()
     }
 }
 

@@ -212,6 +212,7 @@ fn assert_verifies(chain: &[CertificateDer<'_>], root: &[u8]) {
 fn cross(root: &CertificateDer<'_>) -> CrossSignRequest {
     CrossSignRequest {
         root: root.clone().into_owned(),
+        csr: None,
         serial: serial(12),
         validity: Validity::backdated(7 * DAY, NOW),
     }

@@ -1,8 +1,10 @@
 //! What signs, for whom, and what it still knows after a restart.
 
+use rcgen::{GeneralSubtree, NameConstraints};
 use rustls_pki_types::CertificateSigningRequestDer;
 
 use super::*;
+use crate::builtin::tests::root_csr::assert_like;
 use crate::{AcceptIntermediateRequest, IntermediateAnswer, SignIntermediateRequest};
 
 #[tokio::test]
@@ -282,5 +284,41 @@ async fn an_offline_root_signs_a_csr_by_hand() {
         assert!(matches!(ready, Ok(IntermediateAnswer::Ready { .. })));
         let renewed = provider.intermediate(&intermediate_request(3, true)).await;
         assert_ne!(csr(renewed).0, request);
+    }
+}
+
+/// Whatever its name, its extensions and its key.
+#[tokio::test]
+async fn a_given_root_asks_for_what_it_has_if_its_key_is_here() {
+    let constrained = Authority::root(KeySpec::Rsa2048, |params| {
+        let name = GeneralSubtree::DnsName("internal".into());
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees: vec![name],
+            excluded_subtrees: Vec::new(),
+        });
+    });
+    let many_names = include_str!("../../testdata/multi-name.pem").to_owned();
+    let its_key = include_str!("../../testdata/multi-name.key").to_owned();
+    for (pem, key) in [
+        (constrained.pem(), constrained.key()),
+        (many_names, its_key),
+    ] {
+        let options = json!({ "RootCert": pem });
+        let provider = configure(options, Some(&key), None, NOW).await.unwrap();
+        let root = provider.root(&root_request(1, false)).await.unwrap();
+        assert!(provider.describe().capabilities.root_csr);
+        let csr = provider.root_csr().await.unwrap().unwrap();
+        assert_like(&csr, &root.certificate);
+    }
+
+    let root = Authority::root(KeySpec::EcP256, plain);
+    let issuing = root.under(plain);
+    let offline = json!({ "RootCert": root.pem(), "ExternalIntermediate": true });
+    let chain = json!({ "RootCert": issuing.pem() + &root.pem() });
+    for (options, key) in [(offline, None), (chain, Some(issuing.key()))] {
+        let provider = configure(options, key.as_deref(), None, NOW).await.unwrap();
+        provider.root(&root_request(1, false)).await.unwrap();
+        assert!(!provider.describe().capabilities.root_csr);
+        assert_eq!(provider.root_csr().await.unwrap(), None);
     }
 }
