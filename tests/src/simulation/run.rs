@@ -1,12 +1,14 @@
 //! A schedule, run.
 
 use chancery_core::{Authority, AuthorityChange, AuthorityCommand, AuthorityError, RotationCause};
+use chancery_providers::{ErrorKind, Validity};
 use std::time::Duration;
 
 use super::bug::Bug;
-use super::certificates::to_der;
+use super::certificates::stamp;
+use super::clock::Clockwork;
+use super::configuration::{configuration, wish};
 use super::law::Broken;
-use super::provider::configuration;
 use super::random::Random;
 use super::rare::Rare;
 use super::schedule::{Action, DAY, Event, HOUR, Schedule, Wish};
@@ -25,8 +27,16 @@ pub(super) struct Ran {
 }
 
 /// Runs a schedule to its end, and on until everything has come to rest.
-pub(super) fn run(schedule: &Schedule, bug: Option<Bug>, tell: bool) -> Ran {
-    let mut world = World::new(bug);
+pub(super) fn run(
+    schedule: &Schedule,
+    bug: Option<Bug>,
+    clockwork: &Clockwork,
+    tell: bool,
+) -> Ran {
+    // The guard's pauses have some chance in them, which it takes from this thread's.
+    fastrand::seed(schedule.seed);
+    let mut world = World::new(bug, clockwork);
+    world.is_thorough = schedule.seed.is_multiple_of(8);
     world.told = tell.then(Vec::new);
     world.random = Random::new(schedule.seed);
     world.found(schedule.first);
@@ -38,6 +48,7 @@ pub(super) fn run(schedule: &Schedule, bug: Option<Bug>, tell: bool) -> Ran {
         }
         world.tell(|| event.to_string());
         world.random = Random::new(event.salt);
+        world.realm.random = Random::new(!event.salt);
         world.do_action(event);
         world.pump();
     }
@@ -45,7 +56,7 @@ pub(super) fn run(schedule: &Schedule, bug: Option<Bug>, tell: bool) -> Ran {
         world.rest(schedule.seed.is_multiple_of(4));
     }
     world.law.touch(world.now);
-    let broken = world.law.first_broken(&world.certificates);
+    let broken = world.law.first_broken(&world.realm.certificates);
     Ran {
         wrong: world
             .complaint
@@ -155,7 +166,10 @@ impl World {
                 self.snapshot = Some((self.authority.clone(), self.law.clone()));
             }
             Action::Restore => self.restore(),
-            Action::Down { kind, during } => self.down.push((kind, self.now + during)),
+            Action::Down { kind, during } => self.realm.down.push((kind, self.now + during)),
+            Action::Misbehave { kind, during } => {
+                self.realm.wicked.push((kind, self.now + during));
+            }
             Action::Trouble {
                 lost,
                 twice,
@@ -195,11 +209,12 @@ impl World {
         if alive && behind >= 2 {
             self.see(Rare::StaleViewOfTwo);
         }
-        self.sign(&view, services);
+        // Whoever gets none goes on with the leaf it has.
+        let _ = self.sign(&view, services);
     }
 
     fn current_wish(&self) -> Option<Wish> {
-        self.authority.configuration().map(super::provider::wish)
+        self.authority.configuration().map(wish)
     }
 
     fn configure(&mut self, wish: Wish, force: bool) {
@@ -248,11 +263,20 @@ impl World {
         let Some(key) = memory.requested else {
             return;
         };
-        let key = if good { key } else { self.certificates.party() };
-        let now = self.wall();
-        let signed = self.certificates.intermediate(key, root, 30 * DAY, now);
+        let (mut key, mut root) = (key, root);
+        let validity = |days: u64| {
+            Validity::backdated(Duration::from_secs(days * 24 * 3600), stamp(self.wall()))
+        };
+        let (month, years) = (validity(30), validity(3650));
+        if !good && self.random.chance(50) {
+            key = self.realm.certificates.party();
+        } else if !good {
+            root = self.realm.certificates.root(years);
+            self.see(Rare::SignatureElsewhere);
+        }
+        let signed = self.realm.certificates.intermediate(key, root, month);
         let _ = self.submit(AuthorityCommand::SignatureGiven {
-            chain: vec![to_der(signed)],
+            chain: vec![self.realm.certificates.der(signed)],
         });
     }
 
@@ -279,6 +303,7 @@ impl World {
         self.again.clear();
         self.retries.clear();
         self.views.clear();
+        self.incarnations.clear();
         self.now += down;
         if self.right_at.is_some_and(|at| at <= self.now) {
             self.right_at = None;
@@ -304,14 +329,15 @@ impl World {
         }
         self.authority = authority;
         self.law.restore(&law);
-        self.backends.restored();
+        self.realm.backends.restored();
         self.start_again(0);
         self.publish();
     }
 
     /// Faults stop: whatever is under way must end, and in the end nothing old is left.
     fn rest(&mut self, long: bool) {
-        self.down.clear();
+        self.realm.down.clear();
+        self.realm.wicked.clear();
         self.trouble = Trouble::default();
         self.right_at = None;
         if self.skew != 0 {
@@ -335,8 +361,23 @@ impl World {
             self.complain(|| text);
             return;
         }
+        self.sign_at_rest();
         if long {
             self.grow_old();
+        }
+    }
+
+    /// Nothing stands in the way any more: whoever serves signs.
+    fn sign_at_rest(&mut self) {
+        // What a clock that was ahead has dated into the future is not valid yet.
+        let Some(view) = self.view().filter(|_| !self.law.ahead) else {
+            return;
+        };
+        match self.sign(&view, 1) {
+            Err(error) if !matches!(error.kind(), ErrorKind::RateLimited { .. }) => {
+                self.complain(|| format!("nothing is signed any more: {}", error.report()));
+            }
+            _ => {}
         }
     }
 
