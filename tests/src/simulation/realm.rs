@@ -74,7 +74,8 @@ impl Realm {
         }
         match self.random.between(0, 9) {
             0..=1 => Fault::Fails,
-            2 => {
+            // Without a guard nobody would ever hear of it.
+            2 if self.bug != Some(Bug::Unguarded) => {
                 self.notes.hung = true;
                 Fault::Hangs
             }
