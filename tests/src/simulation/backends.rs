@@ -3,9 +3,7 @@
 use chancery_core::{OperationId, Timestamp};
 use chancery_providers::Validity;
 
-use super::certificates::{
-    Certificate, CertificateId, Certificates, Party, from_bytes, seconds,
-};
+use super::certificates::{Certificate, CertificateId, Certificates, Party, from_bytes, seconds};
 use super::schedule::{DAY, ProviderKind};
 
 /// A certificate with its key, kept in a backend.

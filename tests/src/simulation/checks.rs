@@ -4,8 +4,8 @@ use chancery_core::{Authority, AuthorityChange, CaRoot, Epoch, RotationCause, St
 
 use super::certificates::{CertificateId, from_der, seconds};
 use super::law::{Class, Emergency, LateSwitch, Version};
-use super::remembered::Remembered;
 use super::rare::Rare;
+use super::remembered::Remembered;
 use super::world::World;
 
 impl World {
@@ -29,7 +29,10 @@ impl World {
                 .count();
             let needed = (1..=behind).find(|count| {
                 let enough = &leaf.chain[..leaf.chain.len() - behind + count];
-                let spans = self.realm.certificates.spans(leaf.issuer, enough, &version.roots);
+                let spans = self
+                    .realm
+                    .certificates
+                    .spans(leaf.issuer, enough, &version.roots);
                 !spans.is_empty()
             });
             most = most.max(needed.unwrap_or(0));
@@ -196,7 +199,11 @@ impl World {
             return;
         }
         self.law.forced = Some(self.law.versions.len());
-        let key = self.realm.certificates.of(from_der(&root.certificate)).subject;
+        let key = self
+            .realm
+            .certificates
+            .of(from_der(&root.certificate))
+            .subject;
         let mut left = false;
         for version in &mut self.law.versions {
             let usable = version.over() > self.now;

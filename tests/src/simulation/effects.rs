@@ -1,12 +1,14 @@
 //! What the host does for each effect: the calls on the provider, and the command that comes of
 //! it.
 
+use std::time::Duration;
+
 use chancery_core::{
     AuthorityCommand, CaConfiguration, Der, Effect, Epoch, Life, Link, NewIssuer, OperationId,
-    Sealed, Secret, Serial,
+    Sealed, Secret,
 };
 use chancery_providers::{
-    AcceptIntermediateRequest, CaProvider as _, CleanUpRequest, CleanUpScope, CrossSignRequest,
+    AcceptIntermediateRequest, CaProvider, CleanUpRequest, CleanUpScope, CrossSignRequest,
     IntermediateAnswer, IntermediateRequest, IntermediateTemplate, KeySpec, ProviderError,
     RootRequest, RootTemplate, Validity,
 };
@@ -14,7 +16,6 @@ use rustls_pki_types::CertificateDer;
 
 use super::bug::Bug;
 use super::certificates::{CertificateId, Party, from_bytes, from_der, stamp};
-use super::incarnation::Incarnation;
 use super::rare::Rare;
 use super::remembered::Remembered;
 use super::world::{Outcome, World, short};
@@ -85,11 +86,10 @@ impl World {
             }
             _ => Outcome::Failed,
         };
-        let text = match &outcome {
-            Outcome::Answer(command) => short(command),
-            Outcome::Failed => "failed".to_owned(),
-        };
-        self.tell(|| format!("  provider: {text}"));
+        self.tell(|| match &outcome {
+            Outcome::Answer(command) => format!("  provider: {}", short(command)),
+            Outcome::Failed => "  provider: failed".to_owned(),
+        });
         outcome
     }
 
@@ -109,18 +109,21 @@ impl World {
         let memory = memory.map(|memory| memory.sealed);
         let incarnation = self.incarnation(epoch, &configuration, memory.as_ref())?;
         let request = self.root_request(&configuration, operation, renew_root);
-        let root = self.call(incarnation.ca.root(&request))?;
+        let root = self.call(incarnation.root(&request))?;
         let mut state = root.state;
         let root = from_bytes(&root.certificate);
         let mut issuer = self.new_issuer(root);
         if let Some(chain) = signed {
-            state = self.accept(&incarnation, &chain)?;
+            state = self.accept(&*incarnation, &chain)?;
             self.sign_by_intermediate(&mut issuer, chain);
             issuer.signed_outside = true;
-        } else if incarnation.ca.describe().capabilities.own_intermediate {
+        } else if incarnation.describe().capabilities.own_intermediate {
             let request = self.intermediate_request(&configuration, operation, renew_intermediate);
-            match self.call(incarnation.ca.intermediate(&request))? {
-                IntermediateAnswer::Ready { chain, state: newer } => {
+            match self.call(incarnation.intermediate(&request))? {
+                IntermediateAnswer::Ready {
+                    chain,
+                    state: newer,
+                } => {
                     state = newer;
                     let chain = chain.iter().map(|der| Der::new(der)).collect();
                     self.sign_by_intermediate(&mut issuer, chain);
@@ -147,21 +150,21 @@ impl World {
         })
     }
 
+    /// Providers here name and number what they make by its place in the table.
     fn root_request(
         &mut self,
         configuration: &CaConfiguration,
         operation: OperationId,
         renew: bool,
     ) -> RootRequest {
-        let (common_name, serial) = self.name_and_serial();
         let now = stamp(self.wall());
         RootRequest {
             operation,
             renew,
             template: RootTemplate {
-                common_name,
+                common_name: String::new(),
                 uri: String::new(),
-                serial,
+                serial: self.serial(),
                 key: KeySpec::EcP256,
                 validity: Validity {
                     not_before: now,
@@ -177,15 +180,14 @@ impl World {
         operation: OperationId,
         renew: bool,
     ) -> IntermediateRequest {
-        let (common_name, serial) = self.name_and_serial();
         let life = configuration.lifetimes.intermediate;
         IntermediateRequest {
             operation,
             renew,
             template: IntermediateTemplate {
-                common_name,
+                common_name: String::new(),
                 uri: String::new(),
-                serial,
+                serial: self.serial(),
                 validity: Validity::backdated(life, stamp(self.wall())),
                 path_length: 0,
             },
@@ -193,19 +195,14 @@ impl World {
         }
     }
 
-    /// Providers here name and number what they make by its place in the table.
-    fn name_and_serial(&mut self) -> (String, Serial) {
-        (String::new(), self.serial())
-    }
-
-    fn accept(&mut self, incarnation: &Incarnation, chain: &[Der]) -> Result<Secret, Failure> {
+    fn accept(&mut self, incarnation: &dyn CaProvider, chain: &[Der]) -> Result<Secret, Failure> {
         let chain = chain.iter();
         let request = AcceptIntermediateRequest {
             chain: chain
                 .map(|der| CertificateDer::from(der.as_bytes().to_vec()))
                 .collect(),
         };
-        Ok(self.call(incarnation.ca.accept_intermediate(&request))?)
+        Ok(self.call(incarnation.accept_intermediate(&request))?)
     }
 
     /// Whether the intermediate of `issuer` cannot be renewed here: it is the one that signs
@@ -262,18 +259,13 @@ impl World {
         else {
             return Err(Failure::Over);
         };
-        let (Some(configuration), Some(state)) = (
-            self.authority.configuration().cloned(),
-            self.authority.provider_state(by).cloned(),
-        ) else {
-            return Err(Failure::Over);
-        };
-        let signing = self.incarnation(by, &configuration, Some(&state.sealed))?;
-        if !signing.ca.describe().capabilities.cross_sign {
+        let signing = self.committed(by, |authority, _| authority.configuration().cloned())?;
+        if !signing.describe().capabilities.cross_sign {
             return Err(Failure::NoCrossSigning);
         }
-        let remembered = Remembered::from_state(state.sealed.as_bytes());
-        let has = remembered.is_some_and(|memory| {
+        let state = self.authority.provider_state(by);
+        let remembered = state.map(|state| Remembered::from_state(state.sealed.as_bytes()));
+        let has = remembered.flatten().is_some_and(|memory| {
             root_name(memory.root) == signer
                 && (self.realm.backends.has(memory.root)
                     || self.realm.backends.is_lost(memory.root))
@@ -286,10 +278,10 @@ impl World {
             serial: self.serial(),
             validity: Validity {
                 not_after,
-                ..Validity::backdated(std::time::Duration::ZERO, stamp(self.wall()))
+                ..Validity::backdated(Duration::ZERO, stamp(self.wall()))
             },
         };
-        let signed = self.call(signing.ca.cross_sign(&request))?;
+        let signed = self.call(signing.cross_sign(&request))?;
         let real = stamp(self.realm.certificates.of(from_bytes(&signed)).not_after);
         let not_after = if self.has(Bug::WeakLink) {
             not_after
@@ -334,7 +326,7 @@ impl World {
                 .map(|der| CertificateDer::from(der.as_bytes().to_vec()))
                 .collect(),
         };
-        self.call(retired.ca.clean_up(&request))?;
+        self.call(retired.clean_up(&request))?;
         self.incarnations.remove(&epoch);
         for certificate in std::mem::take(&mut self.realm.notes.gone) {
             let der = self.realm.certificates.der(certificate);

@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use chancery_core::{
-    Authority, CaConfiguration, Datacenter, Der, Epoch, Sealed, SignatureCheck, Step,
+    Authority, CaConfiguration, Datacenter, Der, Epoch, ProviderState, Sealed, Secret,
+    SignatureCheck, Step,
 };
 use chancery_providers::{
     CaProvider, ConfigureRequest, Deadlines, Guard, GuardSettings, OptionMap, ProviderError,
@@ -13,18 +14,16 @@ use chancery_providers::{
 
 use super::bug::Bug;
 use super::configuration::wish;
+use super::effects::Failure;
 use super::provider::SimProvider;
 use super::rare::Rare;
-use super::realm::Desk;
+use super::realm::{Desk, Notes};
 use super::schedule::{ProviderKind, Wish};
 use super::signature::ALGORITHMS;
 use super::world::World;
 
 /// A provider of one epoch, configured.
-pub(super) struct Incarnation {
-    pub(super) wish: Wish,
-    pub(super) ca: Box<dyn CaProvider>,
-}
+pub(super) type Incarnation = Rc<dyn CaProvider>;
 
 impl World {
     /// The provider of `epoch`: the one at work, or a new one made from what is committed.
@@ -33,28 +32,38 @@ impl World {
         epoch: Epoch,
         configuration: &CaConfiguration,
         memory: Option<&Sealed>,
-    ) -> Result<Rc<Incarnation>, ProviderError> {
+    ) -> Result<Incarnation, ProviderError> {
         if let Some(at_work) = self.incarnations.get(&epoch) {
             return Ok(Rc::clone(at_work));
         }
-        let wish = wish(configuration);
-        let provider = SimProvider::new(Arc::clone(&self.desk), epoch.number(), wish);
-        let made = Rc::new(Incarnation {
-            wish,
-            ca: self.configured(epoch, wish, provider, configuration, memory)?,
-        });
+        let made = self.configured(epoch, configuration, memory)?;
         self.incarnations.insert(epoch, Rc::clone(&made));
         Ok(made)
+    }
+
+    /// The same for an epoch of which something is committed.
+    pub(super) fn committed(
+        &mut self,
+        epoch: Epoch,
+        configuration: impl FnOnce(&Authority, &ProviderState) -> Option<CaConfiguration>,
+    ) -> Result<Incarnation, Failure> {
+        if let Some(at_work) = self.incarnations.get(&epoch) {
+            return Ok(Rc::clone(at_work));
+        }
+        let state = self.authority.provider_state(epoch).cloned();
+        let state = state.ok_or(Failure::Over)?;
+        let configuration = configuration(&self.authority, &state).ok_or(Failure::Over)?;
+        Ok(self.incarnation(epoch, &configuration, Some(&state.sealed))?)
     }
 
     fn configured(
         &mut self,
         epoch: Epoch,
-        wish: Wish,
-        mut provider: SimProvider,
         configuration: &CaConfiguration,
         memory: Option<&Sealed>,
-    ) -> Result<Box<dyn CaProvider>, ProviderError> {
+    ) -> Result<Incarnation, ProviderError> {
+        let wish = wish(configuration);
+        let mut provider = SimProvider::new(Arc::clone(&self.desk), epoch.number(), wish);
         let Some(trust_domain) = self.authority.trust_domain().cloned() else {
             return Err(ProviderError::refused("nothing is founded"));
         };
@@ -64,11 +73,11 @@ impl World {
             options: configuration.options.clone(),
             secrets: split_secrets(OptionMap::new()).1,
             // Sealing is the host's, and no part of this.
-            state: memory.map(|sealed| chancery_core::Secret::new(sealed.as_bytes().to_vec())),
+            state: memory.map(|sealed| Secret::new(sealed.as_bytes().to_vec())),
         };
         if self.has(Bug::Unguarded) {
             self.call(provider.configure(&request))?;
-            return Ok(Box::new(provider));
+            return Ok(Rc::new(provider));
         }
         let mut guard = Guard::new(provider, self.settings(wish));
         self.call(guard.configure(&request))?;
@@ -77,7 +86,7 @@ impl World {
         {
             guard.expect_issuers(root.as_bytes(), intermediate.as_ref().map(Der::as_bytes))?;
         }
-        Ok(Box::new(guard))
+        Ok(Rc::new(guard))
     }
 
     fn settings(&self, wish: Wish) -> GuardSettings {
@@ -102,7 +111,7 @@ impl World {
         let mut realm = std::mem::take(&mut self.realm);
         realm.now = self.now;
         realm.wall = self.wall();
-        realm.notes = super::realm::Notes::default();
+        realm.notes = Notes::default();
         self.desk.lend(realm);
         let (answer, took) = self.clock.run(self.now, call);
         self.realm = self.desk.take_back();

@@ -13,9 +13,7 @@ use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 
 use super::backends::Order;
 use super::bug::Bug;
-use super::certificates::{
-    Certificate, CertificateId, Certificates, from_bytes, seconds,
-};
+use super::certificates::{Certificate, CertificateId, Certificates, from_bytes, seconds};
 use super::der::{LeafText, public_key_info};
 use super::misdeed::{Fault, Misdeed};
 use super::realm::{Desk, Realm, TrueLeaf};
@@ -73,7 +71,11 @@ impl SimProvider {
         }
     }
 
-    fn root_of(&self, request: &RootRequest, realm: &mut Realm) -> Result<Remembered, ProviderError> {
+    fn root_of(
+        &self,
+        request: &RootRequest,
+        realm: &mut Realm,
+    ) -> Result<Remembered, ProviderError> {
         let memory = self.memory();
         if let Some(now) = memory.now {
             return match realm.backends.has(now.root) {
@@ -96,7 +98,9 @@ impl SimProvider {
         });
         let root = match order.kind {
             ProviderKind::Given | ProviderKind::Offline if request.renew => {
-                return Err(ProviderError::refused("only the operator can give another root"));
+                return Err(ProviderError::refused(
+                    "only the operator can give another root",
+                ));
             }
             ProviderKind::Given | ProviderKind::Offline => {
                 realm.backends.file(&order, &mut realm.certificates)
@@ -151,9 +155,9 @@ impl SimProvider {
                 let key = all.party();
                 all.intermediate(key, now.root, order.validity)
             })),
-            ProviderKind::Offline | ProviderKind::Given => old.filter(|_| {
-                now.requested.is_none() || now.intermediate_for != request.operation
-            }),
+            ProviderKind::Offline | ProviderKind::Given => {
+                old.filter(|_| now.requested.is_none() || now.intermediate_for != request.operation)
+            }
         }
     }
 }
@@ -373,12 +377,7 @@ impl CaProvider for SimProvider {
 }
 
 /// Another certificate in the place of `honest`, with that wrong.
-fn spoilt(
-    realm: &mut Realm,
-    honest: CertificateId,
-    misdeed: Misdeed,
-    end: i64,
-) -> CertificateId {
+fn spoilt(realm: &mut Realm, honest: CertificateId, misdeed: Misdeed, end: i64) -> CertificateId {
     realm.notes.misdeed = Some(misdeed);
     let all = &mut realm.certificates;
     let stranger = all.party();

@@ -8,6 +8,7 @@ use super::bug::Bug;
 use super::certificates::stamp;
 use super::clock::Clockwork;
 use super::configuration::{configuration, wish};
+use super::effects::Failure;
 use super::law::Broken;
 use super::random::Random;
 use super::rare::Rare;
@@ -27,16 +28,11 @@ pub(super) struct Ran {
 }
 
 /// Runs a schedule to its end, and on until everything has come to rest.
-pub(super) fn run(
-    schedule: &Schedule,
-    bug: Option<Bug>,
-    clockwork: &Clockwork,
-    tell: bool,
-) -> Ran {
+pub(super) fn run(schedule: &Schedule, bug: Option<Bug>, clockwork: &Clockwork, tell: bool) -> Ran {
     // The guard's pauses have some chance in them, which it takes from this thread's.
     fastrand::seed(schedule.seed);
     let mut world = World::new(bug, clockwork);
-    world.is_thorough = schedule.seed.is_multiple_of(8);
+    world.is_thorough = schedule.seed.is_multiple_of(32);
     world.told = tell.then(Vec::new);
     world.random = Random::new(schedule.seed);
     world.found(schedule.first);
@@ -374,7 +370,9 @@ impl World {
             return;
         };
         match self.sign(&view, 1) {
-            Err(error) if !matches!(error.kind(), ErrorKind::RateLimited { .. }) => {
+            Err(Failure::Provider(error))
+                if !matches!(error.kind(), ErrorKind::RateLimited { .. }) =>
+            {
                 self.complain(|| format!("nothing is signed any more: {}", error.report()));
             }
             _ => {}

@@ -4,14 +4,13 @@ use chancery_core::{
     AuthorityCommand, CheckedRoot, Der, Effect, KeyUsages, PeerRole, Serial, TrustBundle,
 };
 use chancery_providers::{
-    CaProvider as _, ExtendedKeyUsage, LeafRequest, LeafTemplate, ProviderError, Validity,
+    CaProvider, ExtendedKeyUsage, LeafRequest, LeafTemplate, ProviderError, Validity,
 };
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer, SubjectPublicKeyInfoDer};
 
 use super::certificates::{Party, from_bytes, from_der, stamp};
 use super::der::public_key_info;
 use super::effects::Failure;
-use super::incarnation::Incarnation;
 use super::realm::TrueLeaf;
 use super::remembered::Remembered;
 use super::signature::ALGORITHMS;
@@ -32,30 +31,36 @@ impl World {
             .authority
             .record()
             .and_then(|it| it.rotation.as_deref());
-        let (Some(rotation), Some(state)) = (rotation, self.authority.provider_state(epoch)) else {
+        let life = rotation.map(|rotation| rotation.configuration.lifetimes.leaf);
+        let Some(life) = life else {
             return Err(Failure::Over);
         };
-        let (configuration, state) = (rotation.configuration.clone(), state.sealed.clone());
-        let incarnation = self.incarnation(epoch, &configuration, Some(&state))?;
+        let incarnation = self.committed(epoch, |authority, _| {
+            let rotation = authority.record()?.rotation.as_deref()?;
+            Some(rotation.configuration.clone())
+        })?;
         let signs = from_der(issuer.intermediates.first().unwrap_or(&issuer.certificate));
-        let remembered = Remembered::from_state(state.as_bytes());
+        let state = self.authority.provider_state(epoch);
+        let remembered = state.map(|state| Remembered::from_state(state.sealed.as_bytes()));
         let (has, lost) = (
             self.realm.backends.has(signs),
             self.realm.backends.is_lost(signs),
         );
-        let keeps = remembered.is_some_and(|memory| memory.signs() == signs);
+        let keeps = remembered
+            .flatten()
+            .is_some_and(|memory| memory.signs() == signs);
         if !lost && (!has || !keeps) && self.is_wanted(epoch) {
             self.complain(|| format!("epoch {epoch} is tried and has no key"));
         }
         let ends = issuer
             .intermediate_life
             .map_or(issuer.not_after, |life| life.not_after);
-        let wanted = Validity::backdated(configuration.lifetimes.leaf, stamp(self.wall()));
+        let wanted = Validity::backdated(life, stamp(self.wall()));
         let validity = Validity {
             not_after: wanted.not_after.min(ends),
             ..wanted
         };
-        let (leaf, chain) = self.leaf(&incarnation, validity)?;
+        let (leaf, chain) = self.leaf(&*incarnation, validity)?;
         let sent = chain.iter().map(AsRef::as_ref);
         let sent: Vec<&[u8]> = sent
             .chain(links.iter().map(|link| link.certificate.as_bytes()))
@@ -111,7 +116,7 @@ impl World {
     /// Has a leaf signed, and tells what is true of it.
     pub(super) fn leaf(
         &mut self,
-        incarnation: &Incarnation,
+        incarnation: &dyn CaProvider,
         validity: Validity,
     ) -> Result<(TrueLeaf, Vec<CertificateDer<'static>>), ProviderError> {
         let request = LeafRequest {
@@ -129,7 +134,7 @@ impl World {
                 ],
             },
         };
-        let chain = self.call(incarnation.ca.sign_leaf(&request))?;
+        let chain = self.call(incarnation.sign_leaf(&request))?;
         let leaf = self.realm.notes.leaf.take();
         let leaf = leaf.ok_or_else(|| ProviderError::broken("nobody knows of this leaf"))?;
         Ok((leaf, chain))

@@ -1,7 +1,6 @@
 //! One server with its authority and its host, in virtual time.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +8,13 @@ use chancery_core::{
     Authority, AuthorityChange, AuthorityCommand, AuthorityError, Effect, Epoch, Instant, Now,
     OperationId, Revision, RotationCause, SigningView, Stage, Step, Timestamp,
 };
-use chancery_providers::{ProviderError, Validity};
+use chancery_providers::Validity;
 
 use super::bug::Bug;
-use super::certificates::{CertificateId, from_der, seconds, stamp};
+use super::certificates::{CertificateId, Party, from_der, seconds, stamp};
 use super::clock::{Clockwork, GuardClock};
-use super::configuration::{configuration, wish};
+use super::configuration::{configuration, kind, wish};
+use super::effects::Failure;
 use super::incarnation::Incarnation;
 use super::law::{Class, Law, Version};
 use super::random::Random;
@@ -88,7 +88,7 @@ pub(super) struct World {
     pub(super) clock: GuardClock,
     pub(super) guards_clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Providers at work in this process.
-    pub(super) incarnations: BTreeMap<Epoch, Rc<Incarnation>>,
+    pub(super) incarnations: BTreeMap<Epoch, Incarnation>,
     /// Seconds that the calls for the present effect have taken.
     pub(super) took: i64,
     /// Serial numbers given out.
@@ -314,25 +314,19 @@ impl World {
     }
 
     /// A worker has the provider sign a leaf, which stands for those of so many services.
-    pub(super) fn sign(&mut self, view: &View, services: i64) -> Result<(), ProviderError> {
+    pub(super) fn sign(&mut self, view: &View, services: i64) -> Result<(), Failure> {
         let Some(validity) = self.leaf_validity(view) else {
             return Ok(());
         };
-        let epoch = view.signing.epoch;
-        let (Some(current), Some(state)) = (
-            self.authority.configuration().map(wish),
-            self.authority.provider_state(epoch).cloned(),
-        ) else {
-            return Ok(());
-        };
-        let remembered = Remembered::from_state(state.sealed.as_bytes());
-        let its = configuration(Wish {
-            kind: super::configuration::kind(&state.provider),
-            variant: remembered.map_or(0, |memory| memory.variant),
-            ..current
-        });
-        let incarnation = self.incarnation(epoch, &its, Some(&state.sealed))?;
-        let (leaf, _) = self.leaf(&incarnation, validity)?;
+        let incarnation = self.committed(view.signing.epoch, |authority, state| {
+            let memory = Remembered::from_state(state.sealed.as_bytes())?;
+            Some(configuration(Wish {
+                kind: kind(&state.provider),
+                variant: memory.variant,
+                ..wish(authority.configuration()?)
+            }))
+        })?;
+        let (leaf, _) = self.leaf(&*incarnation, validity)?;
         self.signed(view, services, leaf.signer, leaf.until);
         Ok(())
     }
@@ -369,13 +363,7 @@ impl World {
         })
     }
 
-    fn signed(
-        &mut self,
-        view: &View,
-        services: i64,
-        issuer: super::certificates::Party,
-        until: i64,
-    ) {
+    fn signed(&mut self, view: &View, services: i64, issuer: Party, until: i64) {
         let signing = &view.signing;
         let chain = signing.intermediates.iter().chain(&signing.links);
         let leaf = Class {
