@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use chancery_tests::simulation::{Bug, replay, simulate};
+use chancery_tests::simulation::{Bug, replay, simulate, simulate_on_all_cores};
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -25,7 +25,7 @@ fn every_leaf_verifies_against_every_bundle_in_use_whatever_happens() {
     let schedules = number("CHANCERY_SIM_SCHEDULES").unwrap_or(100_000);
     let from = number("CHANCERY_SIM_FROM").unwrap_or(0);
     let start = Instant::now();
-    let run = simulate(from..from + schedules, None);
+    let run = simulate_on_all_cores(from..from + schedules);
     if let Some(failure) = &run.failure {
         panic!("{failure}");
     }

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 pub(super) struct Clockwork(Rc<Runtime>);
 
 impl Clockwork {
-    #[expect(clippy::expect_used, reason = "a test without it cannot begin")]
     pub(super) fn new() -> Self {
         let mut builder = Builder::new_current_thread();
         let runtime = builder.enable_time().start_paused(true).build();

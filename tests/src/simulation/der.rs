@@ -76,13 +76,11 @@ impl LeafText<'_> {
             name(out, self.common_name);
             out.extend_from_slice(self.key);
             extensions(out, |out| {
-                extension(out, BASIC_CONSTRAINTS, true, |out| {
-                    value(out, SEQUENCE, |out| {
-                        if self.is_ca {
-                            out.extend_from_slice(&[0x01, 1, 0xff]);
-                        }
+                if self.is_ca {
+                    extension(out, BASIC_CONSTRAINTS, true, |out| {
+                        value(out, SEQUENCE, |out| out.extend_from_slice(&[0x01, 1, 0xff]));
                     });
-                });
+                }
                 // digitalSignature.
                 extension(out, KEY_USAGE, true, |out| {
                     out.extend_from_slice(&[0x03, 2, 7, 0x80]);

@@ -133,6 +133,10 @@ impl World {
             (Some(misdeed), None) if !self.has(Bug::Unguarded) => {
                 self.complain(|| format!("the guard believes {misdeed:?}"));
             }
+            // A wrong clock makes good certificates look bad.
+            (None, Some(error)) if error.rule().is_some() && !self.law.ahead && self.skew == 0 => {
+                self.complain(|| format!("the guard refuses what is good: {}", error.report()));
+            }
             _ => {}
         }
         match error {
@@ -168,7 +172,6 @@ fn issuers_of(authority: &Authority, epoch: Epoch) -> Option<(Der, Option<Der>)>
     }
 }
 
-#[expect(clippy::expect_used, reason = "the name is a constant")]
 fn datacenter() -> Datacenter {
     Datacenter::parse("dc1").expect("a good name")
 }

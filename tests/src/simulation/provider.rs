@@ -15,7 +15,7 @@ use super::backends::Order;
 use super::bug::Bug;
 use super::certificates::{Certificate, CertificateId, Certificates, from_bytes, seconds};
 use super::der::{LeafText, public_key_info};
-use super::misdeed::{Fault, Misdeed};
+use super::misdeed::{Fault, Misdeed, spoilt};
 use super::realm::{Desk, Realm, TrueLeaf};
 use super::remembered::Remembered;
 use super::schedule::{DAY, ProviderKind, Wish};
@@ -32,8 +32,10 @@ pub(super) struct SimProvider {
 struct Memory {
     /// What it was configured with.
     before: Option<Remembered>,
-    /// What it has answered since.
+    /// What it has made or found since.
     now: Option<Remembered>,
+    /// Whether it has answered with its root, and so cannot answer with another.
+    is_known: bool,
 }
 
 impl Memory {
@@ -178,12 +180,12 @@ impl CaProvider for SimProvider {
     async fn root(&self, request: &RootRequest) -> Result<RootAnswer, ProviderError> {
         let misdeed = self.come(&[Misdeed::RootChanges, Misdeed::Forged]).await?;
         let mut realm = self.desk.realm();
-        let answered = self.memory().now.is_some();
+        let known = self.memory().is_known;
         let now = self.root_of(request, &mut realm)?;
         self.memory().now = Some(now);
         let mut told = now;
         match misdeed {
-            Some(Misdeed::RootChanges) if answered => {
+            Some(Misdeed::RootChanges) if known => {
                 told.root = realm.certificates.root(request.template.validity);
                 told.intermediate = None;
                 realm.notes.misdeed = misdeed;
@@ -196,7 +198,7 @@ impl CaProvider for SimProvider {
                     .add_saying(honest, |text| text.signer = stranger);
                 realm.notes.misdeed = misdeed;
             }
-            _ => {}
+            _ => self.memory().is_known = true,
         }
         Ok(RootAnswer {
             certificate: bytes(&realm.certificates, told.root),
@@ -264,12 +266,7 @@ impl CaProvider for SimProvider {
         &self,
         request: &LeafRequest,
     ) -> Result<Vec<CertificateDer<'static>>, ProviderError> {
-        let able: &[_] = match self.wish.kind {
-            // Of our own we verify no signatures of leafs.
-            ProviderKind::Local => &LEAF_MISDEEDS[1..],
-            _ => &LEAF_MISDEEDS,
-        };
-        let misdeed = self.come(able).await?;
+        let misdeed = self.come(Misdeed::with_leafs(self.wish.kind)).await?;
         let mut realm = self.desk.realm();
         let now = self.memory().newest()?;
         if !realm.backends.has(now.signs()) {
@@ -376,38 +373,9 @@ impl CaProvider for SimProvider {
     }
 }
 
-/// Another certificate in the place of `honest`, with that wrong.
-fn spoilt(realm: &mut Realm, honest: CertificateId, misdeed: Misdeed, end: i64) -> CertificateId {
-    realm.notes.misdeed = Some(misdeed);
-    let all = &mut realm.certificates;
-    let stranger = all.party();
-    // In the table stands what leads where: what has a wrong name or key leads nowhere.
-    let mut truth = all.of(honest);
-    let was = truth;
-    match misdeed {
-        Misdeed::OtherKey | Misdeed::OtherName => truth.subject = stranger,
-        Misdeed::OtherRoot | Misdeed::Forged => truth.issuer = stranger,
-        Misdeed::TooLong => truth.not_after = end + DAY,
-        Misdeed::RootChanges | Misdeed::LeafIsCa => {}
-    }
-    all.add_saying(truth, |text| match misdeed {
-        Misdeed::OtherKey => text.subject_name = was.subject,
-        Misdeed::OtherName => text.subject_key = was.subject,
-        Misdeed::Forged => text.issuer = was.issuer,
-        _ => {}
-    })
-}
-
 fn bytes(all: &Certificates, id: CertificateId) -> CertificateDer<'static> {
     CertificateDer::from(all.der(id).as_bytes().to_vec())
 }
 
-const LEAF_MISDEEDS: [Misdeed; 5] = [
-    Misdeed::Forged,
-    Misdeed::TooLong,
-    Misdeed::OtherKey,
-    Misdeed::OtherName,
-    Misdeed::LeafIsCa,
-];
 const OTHER_SERVICE: &str =
     "spiffe://5a5a5a5a-5a5a-5a5a-5a5a-5a5a5a5a5a5a.consul/ns/default/dc/dc1/svc/somebody-else";

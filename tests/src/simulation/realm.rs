@@ -79,7 +79,7 @@ impl Realm {
                 self.notes.hung = true;
                 Fault::Hangs
             }
-            3..=6 if !able.is_empty() => Fault::Does(self.random.pick(able)),
+            3..=8 if !able.is_empty() => Fault::Does(self.random.pick(able)),
             _ => Fault::None,
         }
     }

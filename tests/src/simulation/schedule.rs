@@ -253,7 +253,7 @@ fn action(random: &mut Random, bundle: i64, mood: Mood) -> Action {
 }
 
 fn fault(random: &mut Random) -> Action {
-    match random.between(0, 12) {
+    match random.between(0, 13) {
         0..=4 => Action::Crash {
             down: random.pick(&[0, 1, 30, HOUR]),
         },
@@ -261,9 +261,9 @@ fn fault(random: &mut Random) -> Action {
             kind: random.pick(&ProviderKind::ALL),
             during: random.between(MINUTE, 3 * HOUR),
         },
-        7..=9 => Action::Misbehave {
+        7..=10 => Action::Misbehave {
             kind: random.pick(&ProviderKind::ALL),
-            during: random.between(MINUTE, DAY),
+            during: random.between(HOUR, 2 * DAY),
         },
         _ => Action::Trouble {
             lost: random.pick(&[0, 30, 60]),

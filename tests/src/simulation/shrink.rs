@@ -75,6 +75,45 @@ pub fn simulate(seeds: Range<u64>, bug: Option<Bug>) -> Summary {
     summary
 }
 
+/// The same on all cores, each with its part of the seeds.
+#[must_use]
+pub fn simulate_on_all_cores(seeds: Range<u64>) -> Summary {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let part = (seeds.end - seeds.start).div_ceil(cores).max(1);
+    let first = seeds.start;
+    let parts = (0..cores).map(|core| {
+        let from = (first + core * part).min(seeds.end);
+        from..(from + part).min(seeds.end)
+    });
+    let summaries = std::thread::scope(|scope| {
+        let running: Vec<_> = parts
+            .map(|part| scope.spawn(|| simulate(part, None)))
+            .collect();
+        running
+            .into_iter()
+            .map(|part| part.join().expect("a schedule panicked"))
+            .collect::<Vec<_>>()
+    });
+    summaries
+        .into_iter()
+        .reduce(Summary::and)
+        .unwrap_or_default()
+}
+
+impl Summary {
+    /// Both together; of their failures the one with the lower seed.
+    fn and(mut self, other: Self) -> Self {
+        self.schedules += other.schedules;
+        self.leafs += other.leafs;
+        self.rotations += other.rotations;
+        for ((_, count), (_, more)) in self.rare.iter_mut().zip(other.rare) {
+            *count += more;
+        }
+        self.failure = self.failure.or(other.failure);
+        self
+    }
+}
+
 /// Runs one schedule and tells all of it, shortened if it goes wrong.
 #[must_use]
 pub fn replay(seed: u64, bug: Option<Bug>) -> Failure {

@@ -1,15 +1,10 @@
-//! Leafs: one for trial before a switch, and those that agents ask for.
+//! A leaf for trial: before anything switches, the new issuer shows that every peer accepts what it
+//! signs.
 
-use chancery_core::{
-    AuthorityCommand, CheckedRoot, Der, Effect, KeyUsages, PeerRole, Serial, TrustBundle,
-};
-use chancery_providers::{
-    CaProvider, ExtendedKeyUsage, LeafRequest, LeafTemplate, ProviderError, Validity,
-};
-use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer, SubjectPublicKeyInfoDer};
+use chancery_core::{AuthorityCommand, CheckedRoot, Der, Effect, PeerRole, TrustBundle};
+use chancery_providers::Validity;
 
-use super::certificates::{Party, from_bytes, from_der, stamp};
-use super::der::public_key_info;
+use super::certificates::{from_bytes, from_der, stamp};
 use super::effects::Failure;
 use super::realm::TrueLeaf;
 use super::remembered::Remembered;
@@ -112,41 +107,4 @@ impl World {
             .map(|role| bundle.verify_peer(sent, role, ALGORITHMS, now).is_ok());
         Some(good == [true, true])
     }
-
-    /// Has a leaf signed, and tells what is true of it.
-    pub(super) fn leaf(
-        &mut self,
-        incarnation: &dyn CaProvider,
-        validity: Validity,
-    ) -> Result<(TrueLeaf, Vec<CertificateDer<'static>>), ProviderError> {
-        let request = LeafRequest {
-            csr: CertificateSigningRequestDer::from(b"a request".to_vec()),
-            public_key: SubjectPublicKeyInfoDer::from(public_key_info(LEAF_KEY).to_vec()),
-            template: LeafTemplate {
-                common_name: "web.svc.default.5a5a5a5a.consul".to_owned(),
-                uri: SERVICE.to_owned(),
-                serial: self.serial(),
-                validity,
-                key_usages: KeyUsages::DIGITAL_SIGNATURE,
-                extended_key_usages: vec![
-                    ExtendedKeyUsage::ClientAuth,
-                    ExtendedKeyUsage::ServerAuth,
-                ],
-            },
-        };
-        let chain = self.call(incarnation.sign_leaf(&request))?;
-        let leaf = self.realm.notes.leaf.take();
-        let leaf = leaf.ok_or_else(|| ProviderError::broken("nobody knows of this leaf"))?;
-        Ok((leaf, chain))
-    }
-
-    #[expect(clippy::expect_used, reason = "the number is not zero")]
-    pub(super) fn serial(&mut self) -> Serial {
-        self.serials += 1;
-        Serial::from_be_bytes(&self.serials.to_be_bytes()).expect("a number of eight octets")
-    }
 }
-
-const LEAF_KEY: Party = Party(u32::MAX);
-const SERVICE: &str =
-    "spiffe://5a5a5a5a-5a5a-5a5a-5a5a-5a5a5a5a5a5a.consul/ns/default/dc/dc1/svc/web";

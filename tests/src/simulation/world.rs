@@ -8,15 +8,12 @@ use chancery_core::{
     Authority, AuthorityChange, AuthorityCommand, AuthorityError, Effect, Epoch, Instant, Now,
     OperationId, Revision, RotationCause, SigningView, Stage, Step, Timestamp,
 };
-use chancery_providers::Validity;
 
 use super::bug::Bug;
-use super::certificates::{CertificateId, Party, from_der, seconds, stamp};
+use super::certificates::{CertificateId, from_der, stamp};
 use super::clock::{Clockwork, GuardClock};
-use super::configuration::{configuration, kind, wish};
-use super::effects::Failure;
 use super::incarnation::Incarnation;
-use super::law::{Class, Law, Version};
+use super::law::{Law, Version};
 use super::random::Random;
 use super::rare::Rare;
 use super::realm::{Desk, Realm};
@@ -302,80 +299,6 @@ impl World {
             signing: self.authority.signing_view()?,
             root: from_der(&self.authority.active_root()?.certificate),
         })
-    }
-
-    /// A leaf for so many services at once, of which the provider is not asked: whoever signs with
-    /// this key, and that is known to nobody but those who signed.
-    pub(super) fn sign_unasked(&mut self, view: &View, services: i64) {
-        if let Some(validity) = self.leaf_validity(view) {
-            let issuer = self.realm.certificates.of(from_der(&view.signing.issuer));
-            self.signed(view, services, issuer.subject, seconds(validity.not_after));
-        }
-    }
-
-    /// A worker has the provider sign a leaf, which stands for those of so many services.
-    pub(super) fn sign(&mut self, view: &View, services: i64) -> Result<(), Failure> {
-        let Some(validity) = self.leaf_validity(view) else {
-            return Ok(());
-        };
-        let incarnation = self.committed(view.signing.epoch, |authority, state| {
-            let memory = Remembered::from_state(state.sealed.as_bytes())?;
-            Some(configuration(Wish {
-                kind: kind(&state.provider),
-                variant: memory.variant,
-                ..wish(authority.configuration()?)
-            }))
-        })?;
-        let (leaf, _) = self.leaf(&*incarnation, validity)?;
-        self.signed(view, services, leaf.signer, leaf.until);
-        Ok(())
-    }
-
-    /// When a leaf may live by this view, if its issuer can sign any.
-    fn leaf_validity(&mut self, view: &View) -> Option<Validity> {
-        let signing = &view.signing;
-        let (not_before, mut not_after) = signing.leaf_validity(stamp(self.wall()))?;
-        let state = self.authority.provider_state(signing.epoch)?;
-        let issuer = from_der(&signing.issuer);
-        let epoch = signing.epoch.number();
-        let remembered = Remembered::from_state(state.sealed.as_bytes());
-        let serves = self.serving() == Some(signing.epoch);
-        if remembered.map(|memory| memory.signs()) != Some(issuer) {
-            self.complain(|| format!("epoch {epoch} must sign with a key it does not remember"));
-            return None;
-        }
-        if !self.realm.backends.has(issuer) {
-            if serves && !self.realm.backends.is_lost(issuer) {
-                self.complain(|| format!("epoch {epoch} must sign with a key that was deleted"));
-            }
-            return None;
-        }
-        let ends = stamp(self.realm.certificates.of(issuer).not_after);
-        if not_after > ends {
-            self.complain(|| format!("a leaf of epoch {epoch} outlives its issuer"));
-        }
-        if self.has(Bug::LeaseIgnored) {
-            not_after = not_after.saturating_add(3 * signing.leaf_life);
-        }
-        Some(Validity {
-            not_before,
-            not_after,
-        })
-    }
-
-    fn signed(&mut self, view: &View, services: i64, issuer: Party, until: i64) {
-        let signing = &view.signing;
-        let chain = signing.intermediates.iter().chain(&signing.links);
-        let leaf = Class {
-            issuer,
-            root: view.root,
-            chain: chain.map(from_der).collect(),
-            epoch: signing.epoch.number(),
-            first: self.now,
-            until,
-        };
-        self.note_distance(&leaf);
-        self.law.signed(leaf, services);
     }
 
     pub(super) fn serving(&self) -> Option<Epoch> {
