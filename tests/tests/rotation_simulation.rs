@@ -1,5 +1,6 @@
 //! The law of rotation under everything that can go wrong at once: whole lives of a trust domain
-//! in virtual time, each decided by a seed.
+//! in virtual time, each decided by a seed. The authority and the guard around its providers are the
+//! product's own.
 //!
 //! `CHANCERY_SIM_SEED=7 cargo test --test rotation_simulation -- --nocapture` tells one of them,
 //! shortened if it goes wrong; `CHANCERY_SIM_SCHEDULES=1000000` runs a million instead of the

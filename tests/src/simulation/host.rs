@@ -53,8 +53,8 @@ impl World {
         let due = |at: i64, now: i64| at <= now;
         for place in 0..self.flights.len() {
             let flight = &self.flights[place];
-            if flight.outcome.is_none() && flight.fate != Fate::Lost && due(flight.acts, self.now) {
-                let effect = flight.effect.clone();
+            let acts = flight.fate != Fate::Lost && due(flight.acts, self.now);
+            if acts && let Some(effect) = self.flights[place].effect.take() {
                 let outcome = self.act(effect);
                 let done = self.now + self.took;
                 let flight = &mut self.flights[place];
@@ -354,7 +354,7 @@ impl World {
         };
         self.flights.push(Flight {
             key,
-            effect,
+            effect: Some(effect),
             acts: self.now + self.random.between(0, takes),
             arrives: self.now + takes,
             fate,

@@ -107,7 +107,7 @@ pub(super) enum Action {
         kind: ProviderKind,
         during: i64,
     },
-    /// A provider answers with what it was not asked for, fails, or does not answer, now and then.
+    /// A provider answers with what it was not asked for, fails, or never answers, now and then.
     Misbehave {
         kind: ProviderKind,
         during: i64,

@@ -23,7 +23,8 @@ use super::schedule::{HOUR, Wish};
 /// Work on an effect that is under way.
 pub(super) struct Flight {
     pub(super) key: (&'static str, Option<Epoch>),
-    pub(super) effect: Effect,
+    /// Until the provider does it.
+    pub(super) effect: Option<Effect>,
     /// When the provider does it, and when the host hears of it.
     pub(super) acts: i64,
     pub(super) arrives: i64,
