@@ -3,9 +3,10 @@
 //!
 //! It drives the product's own [`Authority`](chancery_core::Authority), and calls its providers
 //! through the product's own [`Guard`](chancery_providers::Guard), in the order in which the host
-//! does. The providers are simulated, and misbehave now and then in every way that a guard must
-//! see; the certificates are real to whoever parses them, and only their signatures are symbols.
-//! What the guard waits for passes in virtual time. A seed decides everything, see [`simulate`].
+//! does. The providers are simulated, and now and then fail, hang, or answer with what the guard
+//! must refuse. The certificates are real to whoever parses them, only their signatures are symbols;
+//! what the guard waits for passes in virtual time. One call is made at a time. A seed decides
+//! everything, see [`simulate`].
 //!
 //! | subject | where |
 //! |---|---|
