@@ -1,5 +1,6 @@
 //! The law of rotation under everything that can go wrong at once: whole lives of a trust domain
-//! in virtual time, each decided by a seed.
+//! in virtual time, each decided by a seed. The authority and the guard around its providers are the
+//! product's own.
 //!
 //! `CHANCERY_SIM_SEED=7 cargo test --test rotation_simulation -- --nocapture` tells one of them,
 //! shortened if it goes wrong; `CHANCERY_SIM_SCHEDULES=1000000` runs a million instead of the
@@ -7,7 +8,7 @@
 
 use std::time::Instant;
 
-use chancery_tests::simulation::{Bug, replay, simulate};
+use chancery_tests::simulation::{Bug, replay, simulate, simulate_on_all_cores};
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -25,7 +26,7 @@ fn every_leaf_verifies_against_every_bundle_in_use_whatever_happens() {
     let schedules = number("CHANCERY_SIM_SCHEDULES").unwrap_or(100_000);
     let from = number("CHANCERY_SIM_FROM").unwrap_or(0);
     let start = Instant::now();
-    let run = simulate(from..from + schedules, None);
+    let run = simulate_on_all_cores(from..from + schedules);
     if let Some(failure) = &run.failure {
         panic!("{failure}");
     }

@@ -34,13 +34,17 @@ pub enum Bug {
     AgedBundles,
     /// A rotation that comes to nothing is not given up.
     NeverAbandoned,
+    /// Providers are called without a guard, and believed.
+    Unguarded,
+    /// A guard is not told what signs when the host starts again.
+    IssuersForgotten,
     /// A provider cleans up while it is asked for what it has.
     AllAtOnce,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::NoLinks,
         Self::NewestLinkOnly,
         Self::HalfNeed,
@@ -55,6 +59,8 @@ impl Bug {
         Self::AnyAnswer,
         Self::AgedBundles,
         Self::NeverAbandoned,
+        Self::Unguarded,
+        Self::IssuersForgotten,
         Self::AllAtOnce,
     ];
 

@@ -1,6 +1,11 @@
 //! Certificates without cryptography: who signed whom, from when to when.
+//!
+//! Each is in two forms. The law goes by the table, which holds what is true; the product gets the
+//! bytes, which say what whoever wrote them wanted to say.
 
 use chancery_core::{Der, Timestamp};
+
+use super::der::{self, CaText};
 
 /// What a certificate's name and key are together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,7 +30,7 @@ const LONGEST_PATH: usize = 6;
 /// Every CA certificate that was ever made.
 #[derive(Default)]
 pub(super) struct Certificates {
-    table: Vec<Certificate>,
+    table: Vec<(Certificate, Der)>,
     parties: u32,
 }
 
@@ -35,13 +40,40 @@ impl Certificates {
         Party(self.parties)
     }
 
+    /// Adds one whose bytes say the truth.
     pub(super) fn add(&mut self, certificate: Certificate) -> CertificateId {
-        self.table.push(certificate);
-        CertificateId(u32::try_from(self.table.len() - 1).unwrap_or(u32::MAX))
+        self.add_saying(certificate, |_| {})
+    }
+
+    /// Adds one of which `change` decides what its bytes say.
+    pub(super) fn add_saying(
+        &mut self,
+        certificate: Certificate,
+        change: impl FnOnce(&mut CaText),
+    ) -> CertificateId {
+        let place = u32::try_from(self.table.len()).unwrap_or(u32::MAX);
+        let mut text = CaText {
+            place,
+            subject_name: certificate.subject,
+            subject_key: certificate.subject,
+            issuer: certificate.issuer,
+            signer: certificate.issuer,
+            not_before: stamp(certificate.not_before),
+            not_after: stamp(certificate.not_after),
+            is_last: false,
+        };
+        change(&mut text);
+        self.table.push((certificate, Der::new(&text.write())));
+        CertificateId(place)
     }
 
     pub(super) fn of(&self, id: CertificateId) -> Certificate {
-        self.table[id.0 as usize]
+        self.table[id.0 as usize].0
+    }
+
+    /// Its bytes.
+    pub(super) fn der(&self, id: CertificateId) -> Der {
+        self.table[id.0 as usize].1.clone()
     }
 
     /// The spans of time in which a path leads from a leaf of `issuer` over `chain` to one of
@@ -107,14 +139,13 @@ struct Path {
     used: u32,
 }
 
-/// The "bytes" of a certificate: its place in the table.
-pub(super) fn to_der(id: CertificateId) -> Der {
-    Der::new(&id.0.to_be_bytes())
+/// Which certificate these bytes are.
+pub(super) fn from_der(der: &Der) -> CertificateId {
+    from_bytes(der.as_bytes())
 }
 
-pub(super) fn from_der(der: &Der) -> CertificateId {
-    let bytes = der.as_bytes().try_into().unwrap_or([0xff; 4]);
-    CertificateId(u32::from_be_bytes(bytes))
+pub(super) fn from_bytes(bytes: &[u8]) -> CertificateId {
+    CertificateId(der::place_of(bytes).unwrap_or(u32::MAX))
 }
 
 /// Where virtual time begins, so that dates are dates.

@@ -4,8 +4,8 @@ use chancery_core::{Authority, AuthorityChange, CaRoot, Epoch, RotationCause, St
 
 use super::certificates::{CertificateId, from_der, seconds};
 use super::law::{Class, Emergency, LateSwitch, Version};
-use super::provider::Remembered;
 use super::rare::Rare;
+use super::remembered::Remembered;
 use super::world::World;
 
 impl World {
@@ -25,11 +25,14 @@ impl World {
             let behind = leaf
                 .chain
                 .iter()
-                .filter(|id| self.certificates.of(**id).subject != leaf.issuer)
+                .filter(|id| self.realm.certificates.of(**id).subject != leaf.issuer)
                 .count();
             let needed = (1..=behind).find(|count| {
                 let enough = &leaf.chain[..leaf.chain.len() - behind + count];
-                let spans = self.certificates.spans(leaf.issuer, enough, &version.roots);
+                let spans = self
+                    .realm
+                    .certificates
+                    .spans(leaf.issuer, enough, &version.roots);
                 !spans.is_empty()
             });
             most = most.max(needed.unwrap_or(0));
@@ -111,12 +114,12 @@ impl World {
         let remembered = self
             .authority
             .provider_state(epoch)
-            .and_then(|state| Remembered::open(&state.sealed));
+            .and_then(|state| Remembered::from_state(state.sealed.as_bytes()));
         let signs = from_der(root.issuer());
-        if remembered.map(|it| it.intermediate.unwrap_or(it.root)) != Some(signs) {
+        if remembered.map(|memory| memory.signs()) != Some(signs) {
             self.complain(|| format!("epoch {epoch} signs and does not remember with what"));
         }
-        if !self.backends.has(signs) && !self.backends.is_lost(signs) {
+        if !self.realm.backends.has(signs) && !self.realm.backends.is_lost(signs) {
             self.complain(|| format!("epoch {epoch} signs with a key that was deleted"));
         }
         let rotation = before.record().and_then(|record| record.rotation.clone());
@@ -163,7 +166,7 @@ impl World {
         if before.root(&root.id).is_some() {
             self.see(Rare::RootBack);
         }
-        let key = |id: &CertificateId| self.certificates.of(*id).subject;
+        let key = |id: &CertificateId| self.realm.certificates.of(*id).subject;
         if key(&from_der(&root.certificate)) == key(&from_der(&old.certificate)) {
             self.see(Rare::SharedKey);
         }
@@ -196,11 +199,16 @@ impl World {
             return;
         }
         self.law.forced = Some(self.law.versions.len());
-        let key = self.certificates.of(from_der(&root.certificate)).subject;
+        let key = self
+            .realm
+            .certificates
+            .of(from_der(&root.certificate))
+            .subject;
         let mut left = false;
         for version in &mut self.law.versions {
             let usable = version.over() > self.now;
             let reached = !self
+                .realm
                 .certificates
                 .spans(key, &links, &version.roots)
                 .is_empty();

@@ -53,10 +53,13 @@ impl World {
         let due = |at: i64, now: i64| at <= now;
         for place in 0..self.flights.len() {
             let flight = &self.flights[place];
-            if flight.outcome.is_none() && flight.fate != Fate::Lost && due(flight.acts, self.now) {
-                let effect = flight.effect.clone();
+            let acts = flight.fate != Fate::Lost && due(flight.acts, self.now);
+            if acts && let Some(effect) = self.flights[place].effect.take() {
                 let outcome = self.act(effect);
-                self.flights[place].outcome = Some(outcome);
+                let done = self.now + self.took;
+                let flight = &mut self.flights[place];
+                flight.outcome = Some(outcome);
+                flight.arrives = flight.arrives.max(done);
             }
         }
         let now = self.now;
@@ -91,12 +94,23 @@ impl World {
                 if let Fate::Twice { later } = flight.fate {
                     self.again.push((self.now + later, command.clone()));
                 }
-                if !matches!(self.answer(command), Ok(true)) {
-                    self.back_off(flight.key);
+                match self.answer(command) {
+                    Ok(true) => {}
+                    Err(error) if is_lasting(&error) && self.give_up_on(flight.key) => {}
+                    _ => self.back_off(flight.key),
                 }
             }
             _ => self.back_off(flight.key),
         }
+    }
+
+    /// A rotation that came to something which can never be committed is given up.
+    fn give_up_on(&mut self, key: (&'static str, Option<Epoch>)) -> bool {
+        let ("prepare issuer" | "cross-sign" | "try issuer", Some(epoch)) = key else {
+            return false;
+        };
+        self.incarnations.remove(&epoch);
+        matches!(self.submit(AuthorityCommand::Abandon { epoch }), Ok(true))
     }
 
     fn hear_again(&mut self, mut command: AuthorityCommand) {
@@ -340,11 +354,22 @@ impl World {
         };
         self.flights.push(Flight {
             key,
-            effect,
+            effect: Some(effect),
             acts: self.now + self.random.between(0, takes),
             arrives: self.now + takes,
             fate,
             outcome: None,
         });
     }
+}
+
+/// As the host sees it: what the provider made does not do, and would not do the next time either.
+const fn is_lasting(error: &AuthorityError) -> bool {
+    matches!(
+        error,
+        AuthorityError::LinkEnds { .. }
+            | AuthorityError::PathTooLong { .. }
+            | AuthorityError::SameRoot { .. }
+            | AuthorityError::WrongLink { .. }
+    )
 }

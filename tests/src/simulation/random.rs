@@ -1,7 +1,7 @@
 //! Numbers that a seed decides.
 
 /// SplitMix64: small, quick, and the same on every machine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Random(u64);
 
 impl Random {

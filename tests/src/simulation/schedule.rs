@@ -107,6 +107,11 @@ pub(super) enum Action {
         kind: ProviderKind,
         during: i64,
     },
+    /// A provider answers with what it was not asked for, fails, or never answers, now and then.
+    Misbehave {
+        kind: ProviderKind,
+        during: i64,
+    },
     /// Results of effects are lost, come twice, or late.
     Trouble {
         lost: i64,
@@ -248,13 +253,17 @@ fn action(random: &mut Random, bundle: i64, mood: Mood) -> Action {
 }
 
 fn fault(random: &mut Random) -> Action {
-    match random.between(0, 9) {
+    match random.between(0, 13) {
         0..=4 => Action::Crash {
             down: random.pick(&[0, 1, 30, HOUR]),
         },
         5..=6 => Action::Down {
             kind: random.pick(&ProviderKind::ALL),
             during: random.between(MINUTE, 3 * HOUR),
+        },
+        7..=10 => Action::Misbehave {
+            kind: random.pick(&ProviderKind::ALL),
+            during: random.between(HOUR, 2 * DAY),
         },
         _ => Action::Trouble {
             lost: random.pick(&[0, 30, 60]),

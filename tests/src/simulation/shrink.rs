@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::bug::Bug;
+use super::clock::Clockwork;
 use super::rare::Rare;
 use super::run::run;
 use super::schedule::Schedule;
@@ -50,10 +51,11 @@ impl fmt::Display for Failure {
 #[must_use]
 pub fn simulate(seeds: Range<u64>, bug: Option<Bug>) -> Summary {
     let mut summary = Summary::default();
+    let clockwork = Clockwork::new();
     let mut counts = vec![0; Rare::ALL.len()];
     for seed in seeds {
         let schedule = Schedule::generate(seed);
-        let ran = run(&schedule, bug, false);
+        let ran = run(&schedule, bug, &clockwork, false);
         summary.schedules += 1;
         summary.leafs += ran.leafs;
         summary.rotations += ran.switches.saturating_sub(1);
@@ -61,7 +63,7 @@ pub fn simulate(seeds: Range<u64>, bug: Option<Bug>) -> Summary {
             *count += (ran.seen >> *rare as u64) & 1;
         }
         if ran.wrong.is_some() {
-            summary.failure = Some(shorten(schedule, bug));
+            summary.failure = Some(shorten(schedule, bug, &clockwork));
             break;
         }
     }
@@ -73,15 +75,54 @@ pub fn simulate(seeds: Range<u64>, bug: Option<Bug>) -> Summary {
     summary
 }
 
+/// The same on all cores, each with its part of the seeds.
+#[must_use]
+pub fn simulate_on_all_cores(seeds: Range<u64>) -> Summary {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let part = (seeds.end - seeds.start).div_ceil(cores).max(1);
+    let first = seeds.start;
+    let parts = (0..cores).map(|core| {
+        let from = (first + core * part).min(seeds.end);
+        from..(from + part).min(seeds.end)
+    });
+    let summaries = std::thread::scope(|scope| {
+        let running: Vec<_> = parts
+            .map(|part| scope.spawn(|| simulate(part, None)))
+            .collect();
+        running
+            .into_iter()
+            .map(|part| part.join().expect("a schedule panicked"))
+            .collect::<Vec<_>>()
+    });
+    summaries
+        .into_iter()
+        .reduce(Summary::and)
+        .unwrap_or_default()
+}
+
+impl Summary {
+    /// Both together; of their failures the one with the lower seed.
+    fn and(mut self, other: Self) -> Self {
+        self.schedules += other.schedules;
+        self.leafs += other.leafs;
+        self.rotations += other.rotations;
+        for ((_, count), (_, more)) in self.rare.iter_mut().zip(other.rare) {
+            *count += more;
+        }
+        self.failure = self.failure.or(other.failure);
+        self
+    }
+}
+
 /// Runs one schedule and tells all of it, shortened if it goes wrong.
 #[must_use]
 pub fn replay(seed: u64, bug: Option<Bug>) -> Failure {
-    shorten(Schedule::generate(seed), bug)
+    shorten(Schedule::generate(seed), bug, &Clockwork::new())
 }
 
 /// Leaves events out, and shortens pauses, as long as something still goes wrong.
-fn shorten(mut schedule: Schedule, bug: Option<Bug>) -> Failure {
-    let is_wrong = |schedule: &Schedule| run(schedule, bug, false).wrong.is_some();
+fn shorten(mut schedule: Schedule, bug: Option<Bug>, clockwork: &Clockwork) -> Failure {
+    let is_wrong = |schedule: &Schedule| run(schedule, bug, clockwork, false).wrong.is_some();
     if is_wrong(&schedule) {
         let mut size = schedule.events.len().div_ceil(2);
         while size > 0 {
@@ -118,7 +159,7 @@ fn shorten(mut schedule: Schedule, bug: Option<Bug>) -> Failure {
             }
         }
     }
-    let ran = run(&schedule, bug, true);
+    let ran = run(&schedule, bug, clockwork, true);
     let mut story = vec![format!("{:?}", schedule.first)];
     story.extend(ran.told);
     Failure {

@@ -1,25 +1,30 @@
 //! One server with its authority and its host, in virtual time.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_core::{
     Authority, AuthorityChange, AuthorityCommand, AuthorityError, Effect, Epoch, Instant, Now,
-    OperationId, Revision, RotationCause, SigningView, Stage, Step,
+    OperationId, Revision, RotationCause, SigningView, Stage, Step, Timestamp,
 };
 
 use super::bug::Bug;
-use super::certificates::{CertificateId, Certificates, from_der, seconds, stamp};
-use super::law::{Class, Law, Version};
-use super::provider::{Backends, Remembered};
+use super::certificates::{CertificateId, from_der, stamp};
+use super::clock::{Clockwork, GuardClock};
+use super::incarnation::Incarnation;
+use super::law::{Law, Version};
 use super::random::Random;
 use super::rare::Rare;
-use super::schedule::{HOUR, ProviderKind, Wish};
+use super::realm::{Desk, Realm};
+use super::remembered::Remembered;
+use super::schedule::{HOUR, Wish};
 
 /// Work on an effect that is under way.
 pub(super) struct Flight {
     pub(super) key: (&'static str, Option<Epoch>),
-    pub(super) effect: Effect,
+    /// Until the provider does it.
+    pub(super) effect: Option<Effect>,
     /// When the provider does it, and when the host hears of it.
     pub(super) acts: i64,
     pub(super) arrives: i64,
@@ -74,14 +79,25 @@ pub(super) struct World {
     pub(super) authority: Authority,
     pub(super) revision: u64,
     pub(super) snapshot: Option<(Authority, Law)>,
-    pub(super) certificates: Certificates,
-    pub(super) backends: Backends,
+    pub(super) realm: Realm,
+    /// Where providers find the realm.
+    pub(super) desk: Arc<Desk>,
+    /// By which the guards wait, and what they take for the server's wall clock.
+    pub(super) clock: GuardClock,
+    pub(super) guards_clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Providers at work in this process.
+    pub(super) incarnations: BTreeMap<Epoch, Incarnation>,
+    /// Seconds that the calls for the present effect have taken.
+    pub(super) took: i64,
+    /// Serial numbers given out.
+    pub(super) serials: u64,
+    /// Whether the product verifies the leafs of trials, too.
+    pub(super) is_thorough: bool,
     pub(super) law: Law,
     pub(super) flights: Vec<Flight>,
     pub(super) again: Vec<(i64, AuthorityCommand)>,
     pub(super) retries: Vec<Retry>,
     pub(super) wake: Option<i64>,
-    pub(super) down: Vec<(ProviderKind, i64)>,
     pub(super) trouble: Trouble,
     pub(super) views: Vec<View>,
     pub(super) wishes: Vec<Wish>,
@@ -103,7 +119,9 @@ pub(super) struct Retry {
 }
 
 impl World {
-    pub(super) fn new(bug: Option<Bug>) -> Self {
+    pub(super) fn new(bug: Option<Bug>, clockwork: &Clockwork) -> Self {
+        let desk = Arc::new(Desk::default());
+        let clock = Arc::clone(&desk);
         Self {
             now: 0,
             skew: 0,
@@ -113,14 +131,22 @@ impl World {
             authority: Authority::default(),
             revision: 1,
             snapshot: None,
-            certificates: Certificates::default(),
-            backends: Backends::default(),
+            realm: Realm {
+                bug,
+                ..Realm::default()
+            },
+            desk,
+            clock: clockwork.begin(),
+            guards_clock: Arc::new(move || clock.wall_clock()),
+            incarnations: BTreeMap::new(),
+            took: 0,
+            serials: 0,
+            is_thorough: false,
             law: Law::default(),
             flights: Vec::new(),
             again: Vec::new(),
             retries: Vec::new(),
             wake: None,
-            down: Vec::new(),
             trouble: Trouble::default(),
             views: Vec::new(),
             wishes: Vec::new(),
@@ -211,7 +237,7 @@ impl World {
         });
         if roots && let Some(view) = self.view() {
             // The last leaf by the view that is about to go.
-            self.sign(&view, 1);
+            self.sign_unasked(&view, 1);
         }
         self.law.touch(self.now);
         let before = self.authority.clone();
@@ -276,50 +302,6 @@ impl World {
         })
     }
 
-    /// A worker signs leafs for so many services, all at once.
-    pub(super) fn sign(&mut self, view: &View, services: i64) {
-        let signing = &view.signing;
-        let Some((_, end)) = signing.leaf_validity(stamp(self.wall())) else {
-            return;
-        };
-        let mut end = seconds(end);
-        let Some(state) = self.authority.provider_state(signing.epoch) else {
-            return;
-        };
-        let issuer = from_der(&signing.issuer);
-        let epoch = signing.epoch.number();
-        let remembered = Remembered::open(&state.sealed);
-        let key = remembered.map(|it| it.intermediate.unwrap_or(it.root));
-        let serves = self.serving() == Some(signing.epoch);
-        if key != Some(issuer) {
-            self.complain(|| format!("epoch {epoch} must sign with a key it does not remember"));
-            return;
-        }
-        if !self.backends.has(issuer) {
-            if serves && !self.backends.is_lost(issuer) {
-                self.complain(|| format!("epoch {epoch} must sign with a key that was deleted"));
-            }
-            return;
-        }
-        if self.has(Bug::LeaseIgnored) {
-            end += 3 * signing.leaf_life.as_secs().cast_signed();
-        }
-        if end > self.certificates.of(issuer).not_after && !self.has(Bug::LeaseIgnored) {
-            self.complain(|| format!("a leaf of epoch {epoch} outlives its issuer"));
-        }
-        let chain = signing.intermediates.iter().chain(&signing.links);
-        let leaf = Class {
-            issuer: self.certificates.of(issuer).subject,
-            root: view.root,
-            chain: chain.map(from_der).collect(),
-            epoch,
-            first: self.now,
-            until: end,
-        };
-        self.note_distance(&leaf);
-        self.law.signed(leaf, services);
-    }
-
     pub(super) fn serving(&self) -> Option<Epoch> {
         match self.authority.record()?.stage {
             Stage::Serving { epoch } => Some(epoch),
@@ -336,7 +318,7 @@ impl World {
         let state = self.authority.provider_state(rotation.epoch)?;
         Some((
             from_der(&root.certificate),
-            Remembered::open(&state.sealed)?,
+            Remembered::from_state(state.sealed.as_bytes())?,
         ))
     }
 }
