@@ -275,6 +275,7 @@ impl World {
         }
         let request = CrossSignRequest {
             root: CertificateDer::from(root.as_bytes().to_vec()),
+            csr: None,
             serial: self.serial(),
             validity: Validity {
                 not_after,
