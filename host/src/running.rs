@@ -139,14 +139,14 @@ impl Running {
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();
         let (mut addresses, mut paths) = (Vec::new(), Vec::new());
-        let api = || http::Api::new(Arc::clone(&agent), http_settings(config));
+        let api = http::Api::new(Arc::clone(&agent), http_settings(config));
         for (listener, address) in listeners {
             addresses.push(address);
-            tasks.spawn(http::serve(listener, api(), shutdown.clone()));
+            tasks.spawn(http::serve(listener, api.clone(), shutdown.clone()));
         }
         for socket in sockets {
             paths.push(socket.path().to_owned());
-            tasks.spawn(http::serve(socket, api(), shutdown.clone()));
+            tasks.spawn(http::serve(socket, api.clone(), shutdown.clone()));
         }
         tasks.close();
         Ok(Self {

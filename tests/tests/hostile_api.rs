@@ -149,35 +149,49 @@ async fn who_leaves_a_waiting_query_is_noticed_whichever_way_they_came() {
     );
     let home = AgentHome::with_settings(&settings).unwrap();
     let agent = home.start().await.unwrap();
-    assert_leaving_is_noticed(async || TcpStream::connect(agent.http()).await).await;
-    assert_leaving_is_noticed(async || UnixStream::connect(&path).await).await;
+    let by_port = async || TcpStream::connect(agent.http()).await;
+    let by_path = async || UnixStream::connect(&path).await;
+    assert_leaving_is_noticed(&by_port, &by_path).await;
+    assert_leaving_is_noticed(&by_path, &by_port).await;
 }
 
-/// Has the one query wait that may, leaves it, and asks until another may wait.
-async fn assert_leaving_is_noticed<S>(connect: impl AsyncFn() -> io::Result<S>)
-where
+/// Has the one query wait that may, on whatever listener, leaves it, and asks until another may.
+async fn assert_leaving_is_noticed<S, O>(
+    connect: &impl AsyncFn() -> io::Result<S>,
+    elsewhere: &impl AsyncFn() -> io::Result<O>,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
+    O: AsyncRead + AsyncWrite + Unpin,
 {
-    let another_is_answered = async |status: &str| {
-        let mut stream = connect().await.unwrap();
-        stream.write_all(wait("10ms").as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        match answer.starts_with(status) {
-            true => Ok(()),
-            false => Err(answer),
-        }
-    };
     let waits = eventually(LONG, async || {
         let mut stream = connect().await.unwrap();
         stream.write_all(wait("10m").as_bytes()).await.unwrap();
         // Of both the one waits that is looked at first.
-        let refused = another_is_answered("HTTP/1.1 429 ").await;
+        let refused = another_is_answered(connect, "HTTP/1.1 429 ").await;
         refused.map(|()| stream)
     });
-    drop(waits.await.unwrap());
-    let noticed = eventually(LONG, async || another_is_answered("HTTP/1.1 200 ").await);
+    let stream = waits.await.unwrap();
+    let refused = another_is_answered(elsewhere, "HTTP/1.1 429 ").await;
+    refused.unwrap();
+    drop(stream);
+    let noticed = eventually(LONG, async || {
+        another_is_answered(connect, "HTTP/1.1 200 ").await
+    });
     noticed.await.unwrap();
+}
+
+async fn another_is_answered<S: AsyncRead + AsyncWrite + Unpin>(
+    connect: &impl AsyncFn() -> io::Result<S>,
+    status: &str,
+) -> Result<(), String> {
+    let mut stream = connect().await.unwrap();
+    stream.write_all(wait("10ms").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    match answer.starts_with(status) {
+        true => Ok(()),
+        false => Err(answer),
+    }
 }
 
 /// A query that waits for so long for what never comes.

@@ -17,6 +17,10 @@ use crate::agent::Agent;
 use crate::server::Server;
 
 /// The API of one agent. [`serve`](super::serve()) makes it answer.
+///
+/// Clones are the same: an agent with several listeners has one of them for each, and its bounds
+/// on blocking queries and on large bodies hold for all of them together.
+#[derive(Clone)]
 pub struct Api {
     pub(super) agent: Arc<Agent>,
     pub(super) settings: HttpSettings,
