@@ -30,7 +30,7 @@ async fn every_command_of_the_page_does_what_it_says() {
         let log = terminal.running().first().map(|agent| agent.output());
         assert_eq!(ran.code, 0, "{command}: {}\n{log:?}", ran.output);
         if command.starts_with("curl ") {
-            let leaf: Value = serde_json::from_str(&ran.output).unwrap();
+            let leaf: Value = serde_json::from_str(&ran.answer).unwrap();
             assert!(leaf["CertPEM"].as_str().unwrap().contains("CERTIFICATE"));
         }
         if command.contains(" ca status") {

@@ -67,7 +67,7 @@ async fn every_command_of_the_page_does_what_it_says() {
         let log = terminal.running().first().map(|agent| agent.output());
         assert_eq!(ran.code, 0, "{command}: {}\n{log:?}", ran.output);
         if command.starts_with("curl ") {
-            assert_leaf(&ran.output);
+            assert_leaf(&ran.answer);
         }
         seen += 1;
     }

@@ -43,13 +43,16 @@ pub enum TerminalError {
 }
 
 /// What a command did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ran {
     /// Its exit code; 0 for one that goes on running, which `agent` and `connect proxy` do.
     pub code: i32,
     /// What it printed on both streams, standard output first.
     pub output: String,
+    /// What it printed on standard output: `curl` tells of each time that it tries again on the
+    /// other.
+    pub answer: String,
 }
 
 /// Runs commands in a folder of its own. What is replaced in them: port 8500 and every text
@@ -141,26 +144,21 @@ impl Terminal {
     /// # Errors
     /// When it cannot be run. That it fails is no error.
     pub async fn run(&mut self, line: &str) -> Result<Ran, TerminalError> {
-        let mut ran = Ran {
-            code: 0,
-            output: String::new(),
-        };
+        let mut ran = Ran::default();
         let line = self.filled(line.trim_end_matches('&'));
         for piece in line.split("&&").map(str::trim) {
             if ran.code == 0 {
                 let next = self.piece(piece).await?;
                 ran.code = next.code;
                 ran.output.push_str(&next.output);
+                ran.answer.push_str(&next.answer);
             }
         }
         Ok(ran)
     }
 
     async fn piece(&mut self, piece: &str) -> Result<Ran, TerminalError> {
-        let nothing = Ran {
-            code: 0,
-            output: String::new(),
-        };
+        let nothing = Ran::default();
         if let Some((name, value)) = piece
             .strip_prefix("export ")
             .and_then(|rest| rest.split_once('='))
@@ -185,10 +183,11 @@ impl Terminal {
             return Ok(nothing);
         }
         let output = self.shell(piece)?.output()?;
+        let answer = String::from_utf8_lossy(&output.stdout).into_owned();
         Ok(Ran {
             code: output.status.code().unwrap_or(-1),
-            output: String::from_utf8_lossy(&output.stdout).into_owned()
-                + &String::from_utf8_lossy(&output.stderr),
+            output: answer.clone() + &String::from_utf8_lossy(&output.stderr),
+            answer,
         })
     }
 
