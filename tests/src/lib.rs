@@ -31,8 +31,8 @@ pub use harness::{
 };
 pub use load::{
     Backend, Ceiling, Getter, Goals, Opened, Pair, PairError, RoundTrips, Tally, Traffic,
-    allow_all_cores, cpu_time, hold_connections, keep_to_core, median, open_connections,
-    percentile, private, resident, round_trips, throughput,
+    allow_all_cores, call_through, cpu_time, hold_connections, keep_to_core, median,
+    open_connections, percentile, private, resident, round_trips, throughput,
 };
 pub use mesh::{
     App, Credentials, CredentialsError, MeshError, ProxyKind, Service, Sidecar,

@@ -6,7 +6,6 @@
     reason = "a helper of a scenario fails as its tests do"
 )]
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,12 +13,10 @@ use std::time::Duration;
 
 use chancery_providers::{VaultRights, vault_policy};
 use chancery_tests::{
-    Agent, AgentHome, App, Ca, HeldPeer, OpenBao, Pair, ProxyKind, Traffic, eventually, free_port,
-    guest, hostile_guest, js_guest, openbao_role,
+    Agent, AgentHome, App, Ca, OpenBao, Pair, ProxyKind, Traffic, call_through, eventually,
+    free_port, guest, hostile_guest, js_guest, openbao_role,
 };
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -136,7 +133,7 @@ async fn comes_and_goes(name: &str, component: &Path, plugin: (&str, Value), ser
         }
         wait_moved(&ca).await;
         for _ in 0..20 {
-            call(pair.entry()).await.unwrap();
+            call_through(pair.entry()).await.unwrap();
         }
         before.push(now);
     }
@@ -147,13 +144,6 @@ async fn comes_and_goes(name: &str, component: &Path, plugin: (&str, Value), ser
     assert_eq!(signed.len(), 5);
     assert_eq!((tally.failed, tally.dropped), (0, 0), "{tally}");
     assert!(tally.opened > 20 && tally.beats > 5, "{tally}");
-}
-
-async fn call(entry: SocketAddr) -> std::io::Result<()> {
-    let mut stream = TcpStream::connect(entry).await?;
-    stream.write_all(b"?").await?;
-    stream.read_exact(&mut [0]).await?;
-    Ok(())
 }
 
 /// The options of a Vault in which the agent has the documented rights.
@@ -176,19 +166,11 @@ async fn vault(server: &OpenBao) -> Value {
 
 /// Waits until both sidecars show leafs that stand on the active root alone.
 async fn wait_moved(ca: &Ca) {
-    let mut newest = ca.roots().await.unwrap();
-    newest.roots.retain(|(id, _)| *id == newest.active);
     for service in ["p-web", "p-db"] {
         // Whoever asks for one that stands on an older root has it made anew.
         ca.leaf(service).await.unwrap();
     }
-    let mover = HeldPeer::of(ca.leaf("mover").await.unwrap(), &newest).unwrap();
-    let found = ca.get("/v1/health/connect/p-db").await.unwrap();
-    let port = found[0]["Service"]["Port"].as_u64().unwrap();
-    let public = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()));
-    eventually(SOON, async || mover.call(public).await)
-        .await
-        .unwrap();
+    ca.wait_moved("p-db").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,11 +15,9 @@ use std::time::{Duration, Instant};
 
 use chancery_tests::{
     Agent, AgentHome, AgentKind, App, Ca, HeldPeer, HeldServer, OperatorCa, ProxyKind, Service,
-    Sidecar, Tally, Traffic, eventually, free_port,
+    Sidecar, Tally, Traffic, call_through, eventually, free_port,
 };
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -82,7 +80,9 @@ impl Stage {
             _app: app,
         };
         for entry in &stage.entries {
-            eventually(SOON, async || call(*entry).await).await.unwrap();
+            eventually(SOON, async || call_through(*entry).await)
+                .await
+                .unwrap();
         }
         stage
     }
@@ -102,13 +102,6 @@ impl Stage {
             .await
             .unwrap();
     }
-}
-
-async fn call(entry: SocketAddr) -> std::io::Result<()> {
-    let mut stream = TcpStream::connect(entry).await?;
-    stream.write_all(b"?").await?;
-    stream.read_exact(&mut [0]).await?;
-    Ok(())
 }
 
 fn stopped(load: Vec<Traffic>) -> Tally {
@@ -140,7 +133,7 @@ async fn new_keys_another_life_and_an_emergency_under_traffic_lose_nothing() {
     let before = HeldPeer::take(&stage.ca, "held").await.unwrap();
     let (server, web) = served_by(&stage, &before, "held").await;
     web.register(&stage.agent).await.unwrap();
-    eventually(SOON, async || call(web.upstream("held")).await)
+    eventually(SOON, async || call_through(web.upstream("held")).await)
         .await
         .unwrap();
     let load = stage.load(20);
@@ -159,7 +152,7 @@ async fn new_keys_another_life_and_an_emergency_under_traffic_lose_nothing() {
         stage.wait_moved().await;
         // Who knows nothing of it gets in, and is let in by those who moved.
         before.call(stage.db.public()).await.unwrap();
-        call(web.upstream("held")).await.unwrap();
+        call_through(web.upstream("held")).await.unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let longer = json!({"LeafCertTTL": "24h", "CSRMaxPerSecond": 0});
@@ -171,7 +164,7 @@ async fn new_keys_another_life_and_an_emergency_under_traffic_lose_nothing() {
     stage.ca.give_key().await.unwrap();
     stage.wait_moved().await;
     before.call(stage.db.public()).await.unwrap();
-    call(web.upstream("held")).await.unwrap();
+    call_through(web.upstream("held")).await.unwrap();
     let sixth = stage.ca.give_key().await.unwrap_err().to_string();
     assert!(sixth.contains("certificates"), "{sixth}");
     let tally = stopped(load);

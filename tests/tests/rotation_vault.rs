@@ -6,17 +6,14 @@
     reason = "a helper of a scenario fails as its tests do"
 )]
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use chancery_providers::{VaultRights, vault_policy};
 use chancery_tests::{
-    Agent, AgentHome, App, Ca, Canary, HeldPeer, OpenBao, Pair, ProxyKind, Traffic, eventually,
-    free_port,
+    Agent, AgentHome, App, Ca, Canary, HeldPeer, OpenBao, Pair, ProxyKind, Traffic, call_through,
+    eventually, free_port,
 };
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -86,23 +83,6 @@ impl Stage {
         vault(&self.server, &self.token)
     }
 
-    /// Waits until `v-db`'s proxy shows a leaf that stands on the active root alone.
-    async fn wait_moved(&self) {
-        let mut newest = self.ca.roots().await.unwrap();
-        newest.roots.retain(|(id, _)| *id == newest.active);
-        let mover = HeldPeer::of(self.ca.leaf("mover").await.unwrap(), &newest).unwrap();
-        let public = self.public().await;
-        eventually(SOON, async || mover.call(public).await)
-            .await
-            .unwrap();
-    }
-
-    async fn public(&self) -> SocketAddr {
-        let found = self.ca.get("/v1/health/connect/v-db").await.unwrap();
-        let port = found[0]["Service"]["Port"].as_u64().unwrap();
-        SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()))
-    }
-
     async fn mounts(&self) -> Vec<String> {
         let mounts = self.server.get("sys/mounts").await.unwrap();
         let names = mounts["data"].as_object().unwrap().keys();
@@ -122,13 +102,6 @@ fn policy() -> String {
     vault_policy("live-root", "live-intermediate", rights)
 }
 
-async fn call(entry: SocketAddr) -> std::io::Result<()> {
-    let mut stream = TcpStream::connect(entry).await?;
-    stream.write_all(b"?").await?;
-    stream.read_exact(&mut [0]).await?;
-    Ok(())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn to_vault_and_back_under_traffic_loses_nothing_and_leaves_only_what_is_trusted() {
     let stage = Stage::set(OpenBao::start().await.unwrap()).await;
@@ -144,7 +117,7 @@ async fn to_vault_and_back_under_traffic_loses_nothing_and_leaves_only_what_is_t
         leaf.verify(before.bundle()).unwrap();
     }
     assert_ne!(stage.ca.roots().await.unwrap().active, built_in.active);
-    stage.wait_moved().await;
+    stage.ca.wait_moved("v-db").await.unwrap();
     let shown = stage.ca.get("/v1/connect/ca/configuration").await.unwrap();
     assert_eq!(shown["Provider"], "vault");
     assert!(shown["Config"].get("Token").is_none(), "{shown}");
@@ -164,7 +137,7 @@ async fn to_vault_and_back_under_traffic_loses_nothing_and_leaves_only_what_is_t
     if taken.elapsed() < Duration::from_secs(5) {
         leaf.verify(before.bundle()).unwrap();
     }
-    stage.wait_moved().await;
+    stage.ca.wait_moved("v-db").await.unwrap();
     let left = Instant::now();
     // Its root goes when no leaf of it can be alive, and the agent has watched its clock for an hour.
     eventually(Duration::from_secs(60), async || {
@@ -177,7 +150,7 @@ async fn to_vault_and_back_under_traffic_loses_nothing_and_leaves_only_what_is_t
         "Vault signed nothing any more {:?} after leaving it",
         left.elapsed()
     );
-    call(stage.pair.entry()).await.unwrap();
+    call_through(stage.pair.entry()).await.unwrap();
     let tally = load.stop();
     println!("{tally}");
     assert_eq!((tally.failed, tally.dropped), (0, 0), "{tally}");
@@ -196,7 +169,7 @@ async fn a_vault_in_trouble_stops_signing_and_nothing_else() {
     let mut options = stage.vault();
     options["LeafCertTTL"] = json!("1h");
     stage.ca.configure("vault", &options).await.unwrap();
-    stage.wait_moved().await;
+    stage.ca.wait_moved("v-db").await.unwrap();
     let load = Traffic::start(stage.pair.entry(), 20, 5).unwrap();
     let held = stage.ca.leaf("held").await.unwrap();
     let mut refused = Vec::new();
@@ -238,7 +211,7 @@ async fn a_vault_in_trouble_stops_signing_and_nothing_else() {
     refused.push(stage.ca.leaf("while-gone").await.unwrap_err().to_string());
     assert_eq!(stage.ca.leaf("held").await.unwrap().serial, held.serial);
     for _ in 0..5 {
-        call(stage.pair.entry()).await.unwrap();
+        call_through(stage.pair.entry()).await.unwrap();
     }
     stage.server.start_again().await.unwrap();
     stage.server.unseal().await.unwrap();

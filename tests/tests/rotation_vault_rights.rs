@@ -7,19 +7,12 @@
     reason = "a helper of a scenario fails as its tests do"
 )]
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use chancery_providers::{VaultRights, vault_policy};
 use chancery_tests::{
-    Agent, AgentHome, App, Ca, HeldPeer, OpenBao, OperatorCa, Pair, ProxyKind, Traffic, eventually,
+    Agent, AgentHome, App, Ca, OpenBao, OperatorCa, Pair, ProxyKind, Traffic, call_through,
     free_port,
 };
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
-const SOON: Duration = Duration::from_secs(60);
 
 const SHORT: &str = r#"ca_config {
     skip_validate = true
@@ -108,31 +101,11 @@ impl Mesh {
         leaf.verify(&before.bundle().unwrap()).unwrap();
         leaf.verify(&after.bundle().unwrap()).unwrap();
         // The proxies have moved too.
-        let mut newest = after;
-        newest.roots.retain(|(id, _)| *id == newest.active);
-        let mover = HeldPeer::of(self.ca.leaf("mover").await.unwrap(), &newest).unwrap();
-        let public = self.public().await;
-        eventually(SOON, async || mover.call(public).await)
-            .await
-            .unwrap();
+        self.ca.wait_moved("v-db").await.unwrap();
         for _ in 0..10 {
-            call(self.pair.entry()).await.unwrap();
+            call_through(self.pair.entry()).await.unwrap();
         }
     }
-
-    async fn public(&self) -> SocketAddr {
-        let found = self.ca.get("/v1/health/connect/v-db").await.unwrap();
-        let port = found[0]["Service"]["Port"].as_u64().unwrap();
-        SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()))
-    }
-}
-
-/// A connection through both proxies, which begin with a handshake.
-async fn call(entry: SocketAddr) -> std::io::Result<()> {
-    let mut stream = TcpStream::connect(entry).await?;
-    stream.write_all(b"?").await?;
-    stream.read_exact(&mut [0]).await?;
-    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -24,7 +24,7 @@ pub use getter::Getter;
 pub use goals::Goals;
 pub use latency::{RoundTrips, round_trips};
 pub use median::{median, percentile};
-pub use pair::{Pair, PairError};
+pub use pair::{Pair, PairError, call_through};
 pub use throughput::throughput;
 pub use traffic::{Tally, Traffic};
 pub use usage::{cpu_time, private, resident};

@@ -32,6 +32,17 @@ pub enum PairError {
     },
 }
 
+/// Sends a byte on a new connection and waits for one that comes back.
+///
+/// # Errors
+/// When none does.
+pub async fn call_through(entry: SocketAddr) -> io::Result<()> {
+    let mut stream = TcpStream::connect(entry).await?;
+    stream.write_all(b"?").await?;
+    stream.read_exact(&mut [0]).await?;
+    Ok(())
+}
+
 /// A running pair. Dropping it stops both processes.
 #[derive(Debug)]
 pub struct Pair {
@@ -94,13 +105,9 @@ impl Pair {
     /// Waits until a byte gets there and back.
     async fn ready(self) -> Result<Self, PairError> {
         let entry = self.entry;
-        eventually(READY, async || {
-            let mut stream = TcpStream::connect(entry).await?;
-            stream.write_all(b"?").await?;
-            stream.read_exact(&mut [0]).await
-        })
-        .await
-        .map_err(|source| PairError::Unready { source })?;
+        eventually(READY, async || call_through(entry).await)
+            .await
+            .map_err(|source| PairError::Unready { source })?;
         Ok(self)
     }
 

@@ -4,6 +4,7 @@
 mod ca;
 mod held;
 mod killed;
+mod moved;
 mod own;
 
 pub use ca::{Ca, CaRoots, RotationError, Sent};
